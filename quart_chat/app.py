@@ -1,0 +1,130 @@
+"""The composition root: the only file that knows which concrete parts make up the app."""
+
+import asyncio
+import os
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from quart import Quart, Response
+from quart_schema import Info, QuartSchema
+
+from quart_chat.backends.memory import MemoryBackend
+from quart_chat.chat import Chat
+from quart_chat.delivery.hub import Hub
+from quart_chat.delivery.session import Allowance, Sessions
+from quart_chat.domain.limits import Limit
+from quart_chat.log import configure, log
+from quart_chat.settings import Settings
+from quart_chat.web import security
+from quart_chat.web.api import api_routes
+from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
+from quart_chat.web.assets import Assets
+from quart_chat.web.fragments import Fragments
+from quart_chat.web.pages import page_routes
+from quart_chat.web.parts import Parts
+from quart_chat.web.socket import Gate, socket_routes
+from quart_chat.web.templating import ROOT, Templates
+
+VERSION = "0.1.0"
+TICK = 1.0  # seconds
+LARGEST_BODY = 16_384  # bytes; the forms of this app are a few words long
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+
+def create_app(settings: Settings | None = None) -> Quart:
+    """Build the app; any ASGI server can run it. Without settings they are read from the environment."""
+    settings = settings or Settings.from_environ(os.environ)
+    configure(settings.log_level)
+    parts = assemble(settings)
+    gate = Gate(parts)
+    app = Quart("quart_chat", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.asgi_websocket_class = GuardedWebsocket
+    app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_hops)  # type: ignore[method-assign] # as Quart's docs say
+    QuartSchema(
+        app,
+        info=Info(title="quart-chat", version=VERSION),
+        conversion_preference="msgspec",
+        swagger_ui_path=None,
+        redoc_ui_path=None,
+        scalar_ui_path=None,
+    )
+    for blueprint in (page_routes(parts), api_routes(parts), socket_routes(parts, gate)):
+        app.register_blueprint(blueprint)
+    app.after_request(_protect)
+    app.extensions["drain"] = gate.drain
+    _keep_time(app, parts)
+    return app
+
+
+def assemble(settings: Settings) -> Parts:
+    """Put the parts of one process together."""
+    clock, chance = SystemClock(), random.SystemRandom()
+    assets = Assets(ROOT / "static")
+    templates = Templates(assets.url, settings.source_url)
+    sessions = Sessions(_allowance(settings), clock)
+    hub = Hub(sessions, Fragments(templates))
+    backend = MemoryBackend(hub, clock, new_pair_id=lambda: secrets.token_urlsafe(9))
+    return Parts(
+        settings=settings,
+        secret_key=(settings.secret_key or secrets.token_hex(32)).encode(),
+        boot=secrets.token_hex(4),
+        clock=clock,
+        chance=chance,
+        assets=assets,
+        templates=templates,
+        sessions=sessions,
+        hub=hub,
+        backend=backend,
+        chat=Chat(backend, hub, clock),
+    )
+
+
+def _allowance(settings: Settings) -> Allowance:
+    return Allowance(
+        frames=settings.frame_limit,
+        messages=Limit(settings.messages_per_5s, 5.0),
+        typing=Limit(2, 4.0),  # the page itself sends one every 3 seconds
+        strikes=Limit(5, 60.0),
+    )
+
+
+def _protect(response: Response) -> Response:
+    response.headers.extend((name, value) for name, value in security.HEADERS.items() if name not in response.headers)
+    return response
+
+
+def _keep_time(app: Quart, parts: Parts) -> None:
+    """Let time pass for the chat while the app serves."""
+
+    @app.while_serving
+    async def ticking() -> AsyncIterator[None]:
+        task = asyncio.create_task(_tick(parts))
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _tick(parts: Parts) -> None:
+    while True:
+        await asyncio.sleep(TICK)
+        try:
+            await parts.chat.tick()
+            parts.sessions.forget_the_gone()
+        except Exception:
+            log.exception("tick failed")

@@ -1,0 +1,233 @@
+"""Rooms and queues of a single process: plain objects, changed by one task at a time."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+
+from quart_chat.domain.codes import RoomCode
+from quart_chat.domain.events import CameBack, Joined, Left, Said, StartedTyping, WentAway
+from quart_chat.domain.matching import REMEMBERED_PARTNERS, Queue, Ticket
+from quart_chat.domain.messages import Message
+from quart_chat.domain.ports import Bus, Clock, Meeting, Parting, Place, Repeated
+from quart_chat.domain.rooms import LOBBY, Kind, Room, RoomId, View, room_of
+from quart_chat.domain.visitors import BrowserId, Member, Visitor, VisitorId
+
+UNVISITED_ROOM = 600.0  # seconds a created room waits for its first visitor
+CODE_RESTS = 86_400.0  # seconds before the code of a closed room may open another one
+BROWSERS_REMEMBERED = 100_000  # whose last partners are kept, the latest first
+
+
+class MemoryBackend:
+    """The `Backend` of one process.
+
+    Nothing here awaits, so every method is atomic among the tasks of one event loop.
+    """
+
+    def __init__(self, bus: Bus, clock: Clock, new_pair_id: Callable[[], str]) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._new_pair_id = new_pair_id
+        self._rooms: dict[RoomId, Room] = {LOBBY: Room(LOBBY, Kind.LOBBY)}
+        self._queues = {kind: Queue() for kind in Kind if kind.is_pair}
+        self._places: dict[VisitorId, Place] = {}
+        self._tickets: dict[VisitorId, Ticket] = {}
+        self._met: OrderedDict[BrowserId, deque[BrowserId]] = OrderedDict()
+        self._unvisited: OrderedDict[RoomId, float] = OrderedDict()
+        self._resting: OrderedDict[RoomId, float] = OrderedDict()
+        self._people = dict.fromkeys(Kind, 0)
+
+    async def create_room(self, code: RoomCode) -> bool:
+        """Open an empty room."""
+        await self.tidy()
+        room = room_of(code)
+        if room in self._rooms or room in self._resting:
+            return False
+        self._rooms[room] = Room(room, Kind.ROOM)
+        self._unvisited[room] = self._clock.monotonic()
+        return True
+
+    async def people_in(self, room: RoomId) -> int | None:
+        """How many are in a room."""
+        await self.tidy()
+        found = self._rooms.get(room)
+        return len(found.people) if found else None
+
+    async def counts(self) -> Mapping[Kind, int]:
+        """How many people are in each kind of place, queues included."""
+        return dict(self._people)
+
+    async def place_of(self, visitor: VisitorId) -> Place | None:
+        """Where a visitor is."""
+        return self._places.get(visitor)
+
+    async def enter(self, room: RoomId, visitor: VisitorId, name: str) -> View | None:
+        """Go into the lobby or an open room."""
+        await self.tidy()
+        entered = self._rooms.get(room)
+        if entered is None or visitor in self._places:
+            return None
+        self._unvisited.pop(room, None)
+        self._join(entered, visitor, name)
+        return entered.view(visitor)
+
+    async def leave(self, room: RoomId, visitor: VisitorId) -> Member | None:
+        """Go out of the lobby or a room by code; the last one to leave closes the room."""
+        left = self._rooms.get(room)
+        if left is None or left.kind.is_pair:
+            return None
+        return self._leave(left, visitor)
+
+    async def say(self, room: RoomId, visitor: VisitorId, key: str, text: str) -> Message | Repeated | None:
+        """Add a message and tell the room."""
+        spoken_in = self._rooms.get(room)
+        if spoken_in is None or visitor not in spoken_in.people:
+            return None
+        message = spoken_in.say(visitor, key, text, self._clock.wall())
+        if message is None:
+            return Repeated.REPEATED
+        self._bus.publish(room, Said(message))
+        return message
+
+    async def typing(self, room: RoomId, visitor: VisitorId) -> None:
+        """Tell the room that a member writes."""
+        written_in = self._rooms.get(room)
+        member = written_in.people.get(visitor) if written_in else None
+        if member:
+            self._bus.publish(room, StartedTyping(member))
+
+    async def seek(self, kind: Kind, visitor: Visitor, name: str) -> bool:
+        """Join the queue; one who waits there already keeps its place."""
+        place = self._places.get(visitor.id)
+        if place is not None:
+            return place == Place(kind, None)
+        self._enqueue(kind, visitor, name)
+        return True
+
+    async def match(self, kind: Kind, visitor: VisitorId) -> Meeting | None:
+        """Let a waiting visitor meet the longest waiting one who fits, in a room of their own."""
+        pair = self._queues[kind].claim(visitor, self._clock.monotonic())
+        if pair is None:
+            return None
+        room = Room(RoomId(f"pair-{self._new_pair_id()}"), kind)
+        self._rooms[room.id] = room
+        for ticket in pair:
+            self._people[kind] -= 1
+            self._tickets[ticket.visitor] = ticket
+            self._join(room, ticket.visitor, ticket.name)
+        self._remember(pair[0].browser, pair[1].browser)
+        return Meeting(room.id, kind, *pair)
+
+    async def withdraw(self, visitor: VisitorId) -> bool:
+        """Leave the queue."""
+        place = self._places.get(visitor)
+        if place is None or place.room is not None:
+            return False
+        self._queues[place.kind].withdraw(visitor)
+        del self._places[visitor]
+        self._people[place.kind] -= 1
+        return True
+
+    async def part(self, room: RoomId, visitor: VisitorId) -> Parting | None:
+        """End a pair and queue the one who stays."""
+        pair = self._rooms.get(room)
+        if pair is None or not pair.kind.is_pair or visitor not in pair.people:
+            return None
+        stayed = next(member for member in pair.people.all() if member.id != visitor)
+        stays_away = stayed.id in pair.away
+        gone = self._leave(pair, visitor)
+        self._leave(pair, stayed.id)
+        ticket = self._tickets.pop(stayed.id)
+        self._tickets.pop(visitor)
+        self._enqueue(pair.kind, Visitor(ticket.visitor, ticket.browser), ticket.name)
+        if stays_away:
+            self._queues[pair.kind].pass_over(stayed.id)
+        assert gone is not None  # noqa: S101 - it was a member a moment ago
+        return Parting(pair.kind, gone, stayed)
+
+    async def waiting(self, kind: Kind) -> int:
+        """How many are in a queue."""
+        return len(self._queues[kind])
+
+    async def longest_waiting(self, kind: Kind) -> Sequence[VisitorId]:
+        """The first few of a queue who are present."""
+        return self._queues[kind].longest_waiting()
+
+    async def view(self, room: RoomId, visitor: VisitorId, since: int | None) -> View | None:
+        """Show a room to its member."""
+        seen = self._rooms.get(room)
+        return seen.view(visitor, since) if seen and visitor in seen.people else None
+
+    async def pass_over(self, visitor: VisitorId) -> None:
+        """Keep the visitor's place in the queue, but let nobody meet it."""
+        place = self._places.get(visitor)
+        if place and place.room is None:
+            self._queues[place.kind].pass_over(visitor)
+
+    async def welcome_back(self, visitor: VisitorId) -> None:
+        """Let the visitor be met and seen again."""
+        place = self._places.get(visitor)
+        if place is None:
+            return
+        if place.room is None:
+            self._queues[place.kind].welcome_back(visitor)
+            return
+        room = self._rooms[place.room]
+        member = room.people.get(visitor)
+        if member and visitor in room.away:
+            room.away.discard(visitor)
+            self._bus.publish(room.id, CameBack(member))
+
+    async def mark_away(self, visitor: VisitorId) -> None:
+        """Show the visitor's room that it is reconnecting."""
+        place = self._places.get(visitor)
+        room = self._rooms.get(place.room) if place and place.room else None
+        member = room.people.get(visitor) if room else None
+        if room and member and visitor not in room.away:
+            room.away.add(visitor)
+            self._bus.publish(room.id, WentAway(member))
+
+    async def tidy(self) -> None:
+        """Close rooms nobody came to and let rested codes be used again."""
+        now = self._clock.monotonic()
+        while self._unvisited and next(iter(self._unvisited.values())) + UNVISITED_ROOM <= now:
+            room, _ = self._unvisited.popitem(last=False)
+            self._close(self._rooms[room])
+        while self._resting and next(iter(self._resting.values())) + CODE_RESTS <= now:
+            self._resting.popitem(last=False)
+
+    def _join(self, room: Room, visitor: VisitorId, name: str) -> None:
+        member, pushed = room.join(visitor, name)
+        self._places[visitor] = Place(room.kind, room.id)
+        self._people[room.kind] += 1
+        if not room.kind.is_pair:
+            self._bus.publish(room.id, Joined(member, len(room.people), pushed))
+
+    def _leave(self, room: Room, visitor: VisitorId) -> Member | None:
+        left = room.leave(visitor)
+        if left is None:
+            return None
+        member, pulled = left
+        del self._places[visitor]
+        self._people[room.kind] -= 1
+        if not room.kind.is_pair:
+            self._bus.publish(room.id, Left(member, len(room.people), pulled))
+        if not room.people and room.kind is not Kind.LOBBY:
+            self._close(room)
+        return member
+
+    def _close(self, room: Room) -> None:
+        del self._rooms[room.id]
+        if room.kind is Kind.ROOM:
+            self._resting[room.id] = self._clock.monotonic()
+
+    def _enqueue(self, kind: Kind, visitor: Visitor, name: str) -> None:
+        met = tuple(self._met.get(visitor.browser, ()))
+        self._queues[kind].add(Ticket(visitor.id, visitor.browser, name, self._clock.monotonic(), met))
+        self._places[visitor.id] = Place(kind, None)
+        self._people[kind] += 1
+
+    def _remember(self, one: BrowserId, other: BrowserId) -> None:
+        for mine, theirs in ((one, other), (other, one)):
+            self._met.setdefault(mine, deque(maxlen=REMEMBERED_PARTNERS)).append(theirs)
+            self._met.move_to_end(mine)
+        while len(self._met) > BROWSERS_REMEMBERED:
+            self._met.popitem(last=False)

@@ -1,0 +1,208 @@
+"""The use cases: a visitor's command comes in, the rules are applied, events go out."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from quart_chat.domain.commands import Command, Enter, Leave, Next, Say, Seek, Stop, Typing
+from quart_chat.domain.events import (
+    Ending,
+    Kept,
+    Refusal,
+    Refused,
+    StillWaiting,
+    Stood,
+    Talking,
+    Waiting,
+)
+from quart_chat.domain.ports import Backend, Bus, Clock, Meeting, Parting, Repeated
+from quart_chat.domain.rooms import Kind, RoomId
+from quart_chat.domain.text import Reason, Unwritable, clean_message, clean_name
+from quart_chat.domain.visitors import Visitor, VisitorId
+
+SHOWN_AWAY_AFTER = 5.0  # seconds; shorter than that nobody needs to know
+PARTNER_WAIT = 45.0  # seconds; longer than a phone's switch from wifi to cellular
+RESUME_WINDOW = 120.0  # seconds a dropped visitor keeps its seat in the lobby, a room or a queue
+
+REFUSALS = {
+    Reason.EMPTY: Refusal.EMPTY,
+    Reason.TOO_LONG: Refusal.TOO_LONG,
+    Reason.RESERVED: Refusal.RESERVED,
+    Reason.UNREADABLE: Refusal.UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """The place a page is for; `room` is None where strangers meet."""
+
+    kind: Kind
+    room: RoomId | None = None
+
+
+@dataclass(slots=True)
+class Absence:
+    """Since when a visitor's connection is gone, and whether its room knows."""
+
+    visitor: Visitor
+    since: float
+    marked: bool = False
+
+
+class Chat:
+    """Everything a visitor can do, and what time does to those who are away."""
+
+    def __init__(self, backend: Backend, bus: Bus, clock: Clock) -> None:
+        self._backend = backend
+        self._bus = bus
+        self._clock = clock
+        self._absent: OrderedDict[VisitorId, Absence] = OrderedDict()
+        self._told_waiting: dict[Kind, int] = {}
+
+    async def handle(self, visitor: Visitor, doorway: Doorway, command: Command) -> None:
+        """Grant a visitor's wish, or tell it why not. Total: any command in any state has an answer."""
+        try:
+            await self._handle(visitor, doorway, command)
+        except Unwritable as error:
+            key = command.key if isinstance(command, Say) else None
+            self._bus.tell(visitor.id, Refused(REFUSALS[error.reason], key))
+
+    async def _handle(self, visitor: Visitor, doorway: Doorway, command: Command) -> None:
+        match command:
+            case Say():
+                await self._say(visitor, command)
+            case Typing(room):
+                await self._backend.typing(room, visitor.id)
+            case Enter(name):
+                await self._enter(visitor, doorway, name)
+            case Leave(room):
+                await self._leave(visitor, room)
+            case Seek(name):
+                await self._seek(visitor, doorway.kind, clean_name(name))
+            case Next(room):
+                await self._next_stranger(visitor, room)
+            case Stop(room):
+                await self._stop(visitor, room)
+
+    async def drop(self, visitor: Visitor) -> None:
+        """Note that a visitor's connection is gone. That is never a leave: its seat is kept for a while."""
+        if await self._backend.place_of(visitor.id) is None:
+            return
+        self._absent[visitor.id] = Absence(visitor, self._clock.monotonic())
+        await self._backend.pass_over(visitor.id)
+
+    async def resume(self, visitor: Visitor, since: int | None) -> bool:
+        """Show a visitor who has come back where it is and what it has missed after message `since`.
+
+        Returns False when it is nowhere any more.
+        """
+        self._absent.pop(visitor.id, None)
+        await self._backend.welcome_back(visitor.id)
+        place = await self._backend.place_of(visitor.id)
+        if place is None:
+            return False
+        if place.room is None:
+            await self._wait(visitor.id, place.kind)
+        elif view := await self._backend.view(place.room, visitor.id, since):
+            self._bus.tell(visitor.id, Talking(view, resumed=True))
+        return True
+
+    async def tick(self) -> None:
+        """Do what time asks for; to be called about once a second."""
+        await self._look_after_the_absent()
+        await self._backend.tidy()
+        for kind in Kind:
+            if kind.is_pair:
+                await self._look_after_the_queue(kind)
+
+    async def _say(self, visitor: Visitor, wish: Say) -> None:
+        text = clean_message(wish.text)
+        said = await self._backend.say(wish.room, visitor.id, wish.key, text)
+        if said is None:
+            self._bus.tell(visitor.id, Refused(Refusal.NOT_DELIVERED, wish.key))
+        elif said is Repeated.REPEATED:
+            self._bus.tell(visitor.id, Kept(wish.key))
+
+    async def _enter(self, visitor: Visitor, doorway: Doorway, name: str) -> None:
+        clean = clean_name(name)
+        if doorway.room is None or await self._backend.place_of(visitor.id):
+            return
+        view = await self._backend.enter(doorway.room, visitor.id, clean)
+        self._bus.tell(visitor.id, Talking(view) if view else Refused(Refusal.NO_SUCH_ROOM))
+
+    async def _leave(self, visitor: Visitor, room: RoomId) -> None:
+        if await self._backend.leave(room, visitor.id):
+            self._bus.tell(visitor.id, Stood(Ending.LEFT))
+
+    async def _seek(self, visitor: Visitor, kind: Kind, name: str) -> None:
+        if kind.is_pair and await self._backend.seek(kind, visitor, name):
+            await self._wait(visitor.id, kind)
+
+    async def _next_stranger(self, visitor: Visitor, room: RoomId) -> None:
+        """Leave this stranger and look for another one."""
+        parting = await self._backend.part(room, visitor.id)
+        if parting:
+            await self._backend.seek(parting.kind, visitor, parting.gone.name)
+            await self._wait(visitor.id, parting.kind)
+            await self._console(parting)
+
+    async def _stop(self, visitor: Visitor, room: RoomId) -> None:
+        parting = await self._backend.part(room, visitor.id)
+        if parting or await self._backend.withdraw(visitor.id):
+            self._bus.tell(visitor.id, Stood(Ending.LEFT))
+        if parting:
+            await self._console(parting)
+
+    async def _console(self, parting: Parting) -> None:
+        """Tell the one who stayed, and look for somebody else at once."""
+        waiting = await self._backend.waiting(parting.kind)
+        self._bus.tell(parting.stayed.id, Waiting(parting.kind, waiting, left=parting.gone))
+        await self._meet(parting.stayed.id, parting.kind)
+
+    async def _wait(self, visitor: VisitorId, kind: Kind) -> None:
+        """Let a queued visitor meet somebody, or tell it that it waits."""
+        if not await self._meet(visitor, kind):
+            self._bus.tell(visitor, Waiting(kind, await self._backend.waiting(kind)))
+
+    async def _meet(self, visitor: VisitorId, kind: Kind) -> bool:
+        meeting = await self._backend.match(kind, visitor)
+        if meeting:
+            await self._introduce(meeting)
+        return meeting is not None
+
+    async def _introduce(self, meeting: Meeting) -> None:
+        for ticket in (meeting.first, meeting.second):
+            if view := await self._backend.view(meeting.room, ticket.visitor, None):
+                self._bus.tell(ticket.visitor, Talking(view))
+
+    async def _look_after_the_absent(self) -> None:
+        now = self._clock.monotonic()
+        for absence in list(self._absent.values()):
+            away_for = now - absence.since
+            if away_for >= SHOWN_AWAY_AFTER and not absence.marked:
+                absence.marked = True
+                await self._backend.mark_away(absence.visitor.id)
+            if away_for >= PARTNER_WAIT:
+                await self._give_up_on(absence.visitor, away_for)
+
+    async def _give_up_on(self, visitor: Visitor, away_for: float) -> None:
+        place = await self._backend.place_of(visitor.id)
+        if place and place.room and place.kind.is_pair:
+            if parting := await self._backend.part(place.room, visitor.id):
+                await self._console(parting)
+        elif away_for < RESUME_WINDOW:
+            return
+        elif place and place.room:
+            await self._backend.leave(place.room, visitor.id)
+        elif place:
+            await self._backend.withdraw(visitor.id)
+        self._absent.pop(visitor.id, None)
+
+    async def _look_after_the_queue(self, kind: Kind) -> None:
+        """Give those who have waited long enough another look, and tell a changed number."""
+        for visitor in await self._backend.longest_waiting(kind):
+            await self._meet(visitor, kind)
+        waiting = await self._backend.waiting(kind)
+        if waiting != self._told_waiting.get(kind, 0):
+            self._told_waiting[kind] = waiting
+            for visitor in await self._backend.longest_waiting(kind):
+                self._bus.tell(visitor, StillWaiting(waiting))

@@ -1,0 +1,1 @@
+"""From an event to the screens it concerns: topics, batches, sessions and the socket's wire."""

@@ -1,0 +1,224 @@
+"""From what has happened to frames: one per room and language, however many people are in it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
+
+from quart_chat.delivery.session import Session, Sessions
+from quart_chat.delivery.wire import Frame
+from quart_chat.domain.events import Joined, Left, PersonalEvent, RoomEvent, Stood, Talking, Waiting
+from quart_chat.domain.rooms import RoomId
+from quart_chat.domain.visitors import Member, VisitorId
+
+WRITES_AT_ONCE = 100  # members written to before other work gets a turn
+GATHERED_FOR = 1.0  # seconds in which joins and leaves are gathered once there was one
+
+
+@dataclass(slots=True)
+class PeopleChanged:
+    """Joins and leaves of a room, gathered.
+
+    `joined` and `left` are for the notice; `listed` and `unlisted` are the changes of the list of people.
+    Whoever came and went meanwhile is left out of all. `number` tells one notice of a room from another.
+    """
+
+    count: int = 0
+    number: int = 0
+    joined: dict[VisitorId, Member] = field(default_factory=dict)
+    left: dict[VisitorId, Member] = field(default_factory=dict)
+    listed: dict[VisitorId, Member] = field(default_factory=dict)
+    unlisted: dict[VisitorId, Member] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.joined or self.left or self.listed or self.unlisted)
+
+    def add(self, event: Joined | Left) -> None:
+        """Take one more change in."""
+        self.count = event.count
+        if isinstance(event, Joined):
+            self.joined[event.member.id] = event.member
+            self.listed[event.member.id] = event.member
+            if event.pushed:
+                self._unlist(event.pushed)
+        else:
+            if not self.joined.pop(event.member.id, None):
+                self.left[event.member.id] = event.member
+            self._unlist(event.member)
+            if event.pulled:
+                self.listed[event.pulled.id] = event.pulled
+
+    def _unlist(self, member: Member) -> None:
+        if not self.listed.pop(member.id, None):
+            self.unlisted[member.id] = member
+
+
+Happening = RoomEvent | PeopleChanged
+
+
+class Renderer(Protocol):
+    """Turns what has happened into HTML fragments."""
+
+    def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
+        """The fragment that every member of a room gets, the same for all."""
+
+    def for_one(self, session: Session, event: PersonalEvent) -> str:
+        """The fragment that one visitor gets."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What goes out in one frame."""
+
+    number: int
+    happenings: list[Happening] = field(default_factory=list)
+
+
+class Channel:
+    """One room's members in this process, and what is about to be sent to them.
+
+    What happens while members are being written to waits and goes out together, so a busier room
+    sends fewer, larger frames.
+    """
+
+    def __init__(self, room: RoomId, renderer: Renderer) -> None:
+        self.room = room
+        self._renderer = renderer
+        self._loop = asyncio.get_running_loop()
+        self._members: dict[Session, int] = {}  # and the first batch each of them has not seen in its view
+        self._batches: deque[Batch] = deque([Batch(0)])
+        self._writing: Iterator[None] | None = None
+        self._people = PeopleChanged()
+        self._gathering: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def add(self, session: Session) -> None:
+        """Let a session listen from now on. Its view holds all that waits to be sent, so that is kept from it."""
+        self._seal()
+        self._members[session] = self._batches[-1].number
+
+    def remove(self, session: Session) -> None:
+        """Let a session listen no longer."""
+        self._members.pop(session, None)
+
+    def publish(self, event: RoomEvent) -> None:
+        """Send an event to all members, soon; joins and leaves are gathered when there are many."""
+        if isinstance(event, Joined | Left):
+            self._gather(event)
+        else:
+            self._append(event)
+
+    def flush(self) -> None:
+        """Send everything now."""
+        for _ in self._writing or self._write():
+            pass
+        self._writing = None
+
+    def close(self) -> None:
+        """Stop the timer of a channel nobody listens to."""
+        if self._gathering:
+            self._gathering.cancel()
+
+    def _append(self, happening: Happening) -> None:
+        self._batches[-1].happenings.append(happening)
+        if self._writing is None:
+            self._writing = self._write()
+            self._loop.call_soon(self._write_some)
+
+    def _gather(self, event: Joined | Left) -> None:
+        self._people.add(event)
+        if self._gathering is None:
+            self._tell_people()
+            self._gathering = self._loop.call_later(GATHERED_FOR, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        if self._people:
+            self._tell_people()
+            self._gathering = self._loop.call_later(GATHERED_FOR, self._gathered)
+
+    def _tell_people(self) -> None:
+        self._append(self._people)
+        self._people = PeopleChanged(count=self._people.count, number=self._people.number + 1)
+
+    def _write_some(self) -> None:
+        """Write to the next members, then let others have a turn."""
+        if self._writing is None:
+            return
+        written = sum(1 for _ in islice(self._writing, WRITES_AT_ONCE))
+        if written == WRITES_AT_ONCE:
+            self._loop.call_soon(self._write_some)
+        else:
+            self._writing = None
+
+    def _write(self) -> Iterator[None]:
+        """Write out batch after batch, one member a step."""
+        while self._batches[0].happenings:
+            self._seal()
+            batch = self._batches.popleft()
+            frames: dict[str, Frame] = {}
+            for session, first_unseen in list(self._members.items()):
+                if first_unseen <= batch.number:
+                    session.send(self._frame(frames, batch, session.language))
+                yield
+
+    def _frame(self, frames: dict[str, Frame], batch: Batch, language: str) -> Frame:
+        if language not in frames:
+            frames[language] = Frame(
+                "".join(self._renderer.for_room(self.room, happening, language) for happening in batch.happenings)
+            )
+        return frames[language]
+
+    def _seal(self) -> None:
+        """Begin a new batch, unless the last one is still empty."""
+        if self._batches[-1].happenings:
+            self._batches.append(Batch(self._batches[-1].number + 1))
+
+
+class Hub:
+    """The `Bus` of one process: finds the sessions an event concerns and writes to them."""
+
+    def __init__(self, sessions: Sessions, renderer: Renderer) -> None:
+        self._sessions = sessions
+        self._renderer = renderer
+        self._channels: dict[RoomId, Channel] = {}
+
+    def publish(self, room: RoomId, event: RoomEvent) -> None:
+        """Tell every member of a room who is connected here."""
+        if channel := self._channels.get(room):
+            channel.publish(event)
+
+    def tell(self, visitor: VisitorId, event: PersonalEvent) -> None:
+        """Tell one visitor; what it is told about its place also decides what it listens to."""
+        session = self._sessions.of(visitor)
+        if session is None:
+            return
+        if isinstance(event, Waiting | Stood):
+            self.unsubscribe(session)
+        elif isinstance(event, Talking):
+            self._subscribe(session, event.view.room)
+        if session.wire:
+            session.send(Frame(self._renderer.for_one(session, event)))
+
+    def unsubscribe(self, session: Session) -> None:
+        """Let a session hear no more of its room, after what has been said there until now."""
+        channel, session.channel = session.channel, None
+        if channel is None:
+            return
+        if len(channel) <= WRITES_AT_ONCE:
+            channel.flush()
+        channel.remove(session)
+        if not len(channel):
+            channel.close()
+            self._channels.pop(channel.room, None)
+
+    def _subscribe(self, session: Session, room: RoomId) -> None:
+        self.unsubscribe(session)
+        channel = self._channels.get(room) or Channel(room, self._renderer)
+        self._channels[room] = channel
+        channel.add(session)
+        session.channel = channel

@@ -1,0 +1,147 @@
+"""One visitor's line to the server, which outlives the sockets that carry it."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2s
+from typing import TYPE_CHECKING, NewType
+
+from quart_chat.chat import RESUME_WINDOW, Doorway
+from quart_chat.delivery.wire import REPLACED, Frame, Wire
+from quart_chat.domain.limits import Bucket, Limit
+from quart_chat.domain.ports import Clock
+from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
+
+if TYPE_CHECKING:
+    from quart_chat.delivery.hub import Channel
+
+PageToken = NewType("PageToken", str)
+"""Secret of one loaded page: whoever connects with it is this visitor."""
+
+
+def visitor_of(page: PageToken) -> VisitorId:
+    """The public id of a page's visitor: it can be told from the token, but not the token from it."""
+    return VisitorId(blake2s(page.encode(), digest_size=9, person=b"visitor").hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one session may send."""
+
+    frames: Limit
+    messages: Limit
+    typing: Limit
+    strikes: Limit
+
+
+class Session:
+    """A visitor, its wire if it is connected, and the room it listens to."""
+
+    __slots__ = ("channel", "doorway", "frames", "language", "messages", "strikes", "typing", "visitor", "wire")
+
+    def __init__(self, visitor: Visitor, doorway: Doorway, language: str, allowance: Allowance, now: float) -> None:
+        self.visitor = visitor
+        self.doorway = doorway
+        self.language = language
+        self.wire: Wire | None = None
+        self.channel: Channel | None = None
+        self.frames = Bucket(allowance.frames, now)
+        self.messages = Bucket(allowance.messages, now)
+        self.typing = Bucket(allowance.typing, now)
+        self.strikes = Bucket(allowance.strikes, now)
+
+    def send(self, frame: Frame) -> None:
+        """Hand a frame to the wire; without one it is dropped, and coming back shows the whole view."""
+        if self.wire:
+            self.wire.send(frame)
+
+
+class Arrival(Enum):
+    """How a socket found its session."""
+
+    NEW = "new"
+    RESUMED = "resumed"
+    TAKEN_OVER = "taken over"
+
+
+class Sessions:
+    """All sessions of this process, found by page token or by visitor."""
+
+    def __init__(self, allowance: Allowance, clock: Clock) -> None:
+        self._allowance = allowance
+        self._clock = clock
+        self._by_page: dict[PageToken, Session] = {}
+        self._by_visitor: dict[VisitorId, Session] = {}
+        self._pages: dict[VisitorId, list[PageToken]] = {}
+        self._dropped: OrderedDict[VisitorId, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_visitor)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._by_visitor.values()))
+
+    def of(self, visitor: VisitorId) -> Session | None:
+        """Find a visitor's session."""
+        return self._by_visitor.get(visitor)
+
+    def connected(self) -> int:
+        """How many sessions have a socket now."""
+        return len(self._by_visitor) - len(self._dropped)
+
+    def open(
+        self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str, wire: Wire
+    ) -> tuple[Session, Arrival]:
+        """Connect a page: to its own session, to the one its browser has just dropped there, or to a new one.
+
+        The newest wire wins; the one before is closed with 4409.
+        """
+        session, arrival = self._find(page, browser, doorway, language)
+        if session.wire:
+            session.wire.close(REPLACED, "open in another window")
+        self._dropped.pop(session.visitor.id, None)
+        session.wire = wire
+        return session, arrival
+
+    def drop(self, session: Session, wire: Wire) -> bool:
+        """Note that a wire is gone; False when a newer one has taken its place already."""
+        if session.wire is not wire:
+            return False
+        session.wire = None
+        self._dropped[session.visitor.id] = self._clock.monotonic()
+        return True
+
+    def forget_the_gone(self) -> None:
+        """Let go of sessions nobody can resume any more."""
+        now = self._clock.monotonic()
+        while self._dropped and next(iter(self._dropped.values())) + RESUME_WINDOW < now:
+            visitor, _ = self._dropped.popitem(last=False)
+            del self._by_visitor[visitor]
+            for page in self._pages.pop(visitor):
+                del self._by_page[page]
+
+    def _find(self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str) -> tuple[Session, Arrival]:
+        own = self._by_page.get(page)
+        if own and own.visitor.browser == browser:
+            return own, Arrival.RESUMED
+        if left := self._left_behind(browser, doorway):
+            self._adopt(page, left)
+            return left, Arrival.TAKEN_OVER
+        visitor = Visitor(visitor_of(page), browser)
+        session = Session(visitor, doorway, language, self._allowance, self._clock.monotonic())
+        self._by_visitor[visitor.id] = session
+        self._adopt(page, session)
+        return session, Arrival.NEW
+
+    def _left_behind(self, browser: BrowserId, doorway: Doorway) -> Session | None:
+        """The session this browser has dropped last in this place: a reload looks like that."""
+        for visitor in reversed(self._dropped):
+            session = self._by_visitor[visitor]
+            if session.visitor.browser == browser and session.doorway == doorway:
+                return session
+        return None
+
+    def _adopt(self, page: PageToken, session: Session) -> None:
+        self._by_page[page] = session
+        self._pages.setdefault(session.visitor.id, []).append(page)

@@ -1,0 +1,60 @@
+"""What a visitor may wish for. `room` names the conversation that is meant, never just "the current one":
+a wish that arrives late, from a talk already over, must not reach the next stranger."""
+
+from dataclasses import dataclass
+
+from quart_chat.domain.rooms import RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Go into the lobby or a room by code."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Look for a stranger."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say something; `key` is the author's own id for it, so that saying it twice is harmless."""
+
+    room: RoomId
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Let the others know that something is being written."""
+
+    room: RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Leave this stranger and look for another one."""
+
+    room: RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Leave the stranger or the queue and go back to the door."""
+
+    room: RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Go out of the lobby or a room by code."""
+
+    room: RoomId
+
+
+Command = Enter | Seek | Say | Typing | Next | Stop | Leave

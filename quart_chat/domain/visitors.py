@@ -1,0 +1,30 @@
+"""Who is here: a visitor is one open page, a browser may hold several of them."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+VisitorId = NewType("VisitorId", str)
+"""Public: it stands beside everything the visitor says."""
+
+BrowserId = NewType("BrowserId", str)
+"""Secret: it lives in a cookie and is never shown to anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """One open page: two tabs of one browser are two visitors."""
+
+    id: VisitorId
+    browser: BrowserId
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A visitor as the others in one room see it.
+
+    `name` is unique there, and `seat` counts those who came: a newer member has a higher one.
+    """
+
+    id: VisitorId
+    name: str
+    seat: int = 0

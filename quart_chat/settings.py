@@ -1,0 +1,56 @@
+"""Every setting of the app: read from the environment once, at start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from quart_chat.domain.limits import Limit
+
+
+class BadSetting(ValueError):
+    """An environment variable that cannot be understood; its text names it and says what it takes."""
+
+
+def _number(default: float, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+def _words(default: str, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set; each field is the environment variable of the same name in capitals."""
+
+    secret_key: str = _words("", "Signs nothing yet lasting: page nonces are derived from it. Random at each start when empty.")
+    trusted_hops: int = _number(0, "Proxies in front whose X-Forwarded-For is believed: 0 none, 1 Heroku, 2 Render.")
+    allowed_origins: str = _words("", "Further origins, comma separated, whose pages may open the socket.")
+    source_url: str = _words("", "Where the footer's link to the source code leads; no link when empty.")
+    frames_per_minute: int = _number(120, "Frames one page may send in a minute.")
+    frame_burst: int = _number(60, "Frames one page may send at once.")
+    messages_per_5s: int = _number(5, "Messages one page may send in 5 seconds.")
+    log_level: str = _words("INFO", "DEBUG, INFO, WARNING or ERROR.")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read all settings; raises BadSetting for the first one that cannot be understood."""
+        return cls(**{f.name: _read(f.name, f.type, environ) for f in fields(cls) if f.name.upper() in environ})
+
+    @property
+    def frame_limit(self) -> Limit:
+        """The burst, refilled at the rate of a minute's frames."""
+        return Limit(self.frame_burst, 60 * self.frame_burst / self.frames_per_minute)
+
+
+def _read(name: str, kind: Any, environ: Mapping[str, str]) -> str | int:
+    text = environ[name.upper()].strip()
+    if kind in (str, "str"):
+        return text
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise BadSetting(f"{name.upper()} takes a whole number of at least 0, not {text!r}")
+    return number

@@ -1,0 +1,1 @@
+"""Everything that speaks HTTP, WebSocket or HTML."""

@@ -1,0 +1,174 @@
+"""What has happened, as HTML: one template per event, named after it.
+
+A fragment for a room is the same for everyone in it, so it holds nothing that only one of them may see.
+No fragment holds an htmx attribute that acts: what acts stands in the page already.
+"""
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from markupsafe import Markup
+
+from quart_chat.delivery.hub import Happening, PeopleChanged
+from quart_chat.delivery.session import Session
+from quart_chat.domain.avatars import emoji_for, hue_for
+from quart_chat.domain.events import PersonalEvent, Said, Stood, Talking, Waiting, WentAway
+from quart_chat.domain.messages import Message
+from quart_chat.domain.rooms import LISTED_PEOPLE, RoomId
+from quart_chat.domain.text import Piece, pieces
+from quart_chat.domain.visitors import Member, VisitorId
+from quart_chat.web.templating import Templates
+
+MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
+NOTICES_SHOWN = 50
+MESSAGES_RENDERED = 4_096  # kept as HTML, for those who come late or come back
+BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
+
+_emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001F1E6-\U0001F1FF\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member as a template shows it."""
+
+    id: VisitorId
+    name: str
+    seat: int
+    emoji: str
+    hue: int
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A message as a template shows it; `sent_at` is ISO 8601 in UTC, `clock` its hours and minutes."""
+
+    seq: int
+    key: str
+    by: VisitorId
+    name: str
+    emoji: str
+    hue: int
+    pieces: list[Piece]
+    sent_at: str
+    clock: str
+    continued: bool
+    big: bool
+
+
+@lru_cache(maxsize=4_096)
+def person(member: Member, away: bool = False) -> Person:
+    """Give a member its face."""
+    return Person(member.id, member.name, member.seat, emoji_for(member.name), hue_for(member.id), away)
+
+
+def bubble(message: Message) -> Bubble:
+    """Make a message ready to be shown."""
+    author = person(message.by)
+    sent_at = datetime.fromtimestamp(message.at, UTC)
+    return Bubble(
+        message.seq,
+        message.key,
+        author.id,
+        author.name,
+        author.emoji,
+        author.hue,
+        pieces(message.text),
+        sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        f"{sent_at:%H:%M}",
+        message.continued,
+        is_big(message.text),
+    )
+
+
+def is_big(text: str) -> bool:
+    """Say whether a text is a few emoji and nothing else."""
+    if len(text) > 8 * BIG_EMOJI or not _emoji_only.fullmatch(text):
+        return False
+    return sum(char not in "\u200d\ufe0f " for char in text) <= BIG_EMOJI
+
+
+class Fragments:
+    """The `Renderer` of the hub."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._rendered: OrderedDict[tuple[RoomId, int, str], Markup] = OrderedDict()
+
+    def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
+        """The fragment that every member of a room gets."""
+        if isinstance(happening, Said):
+            return self._said(room, happening.message, language)
+        if isinstance(happening, PeopleChanged):
+            return self._people_changed(happening, language)
+        return self._render(happening, language, who=person(happening.member, isinstance(happening, WentAway)))
+
+    def for_one(self, session: Session, event: PersonalEvent) -> str:
+        """The fragment that one visitor gets."""
+        language = session.language
+        match event:
+            case Talking():
+                return self._talking(session, event)
+            case Waiting(left=left):
+                return self._render(event, language, left=person(left) if left else None)
+            case Stood():
+                return self._render(event, language, strangers=session.doorway.kind.is_pair)
+            case _:
+                return self._render(event, language)
+
+    def _render(self, event: object, language: str, **values: object) -> str:
+        """Render the template that is named after the event."""
+        return self._templates.render(_template_of(type(event)), language, event=event, **values)
+
+    def _said(self, room: RoomId, message: Message, language: str) -> str:
+        return self._templates.render(
+            "fragments/said.html",
+            language,
+            html=self._message(room, message, language),
+            message=message,
+            oldest=message.seq - MESSAGES_SHOWN,
+        )
+
+    def _people_changed(self, change: PeopleChanged, language: str) -> str:
+        return self._render(
+            change,
+            language,
+            joined=[person(member) for member in change.joined.values()],
+            left=[person(member) for member in change.left.values()],
+            listed=[person(member) for member in change.listed.values()],
+            unlisted=change.unlisted,
+            number=change.number,
+            most_listed=LISTED_PEOPLE,
+            oldest=change.number - NOTICES_SHOWN,
+        )
+
+    def _talking(self, session: Session, event: Talking) -> str:
+        view, language = event.view, session.language
+        return self._render(
+            event,
+            language,
+            view=view,
+            most_listed=LISTED_PEOPLE,
+            people=[person(member, member.id in view.away) for member in view.people],
+            partner=person(view.partner) if view.kind.is_pair and view.partner else None,
+            partner_away=bool(view.partner and view.partner.id in view.away),
+            messages=[self._message(view.room, message, language) for message in view.messages],
+        )
+
+    def _message(self, room: RoomId, message: Message, language: str) -> Markup:
+        """The message's list item, rendered once for all who see it now or later."""
+        key = (room, message.seq, language)
+        if key not in self._rendered:
+            self._rendered[key] = self._templates.render("partials/message.html", language, m=bubble(message))
+            if len(self._rendered) > MESSAGES_RENDERED:
+                self._rendered.popitem(last=False)
+        return self._rendered[key]
+
+
+@lru_cache(maxsize=None)
+def _template_of(event: type) -> str:
+    """`StartedTyping` is told by fragments/started_typing.html."""
+    return f"fragments/{re.sub(r'(?<!^)(?=[A-Z])', '_', event.__name__).lower()}.html"

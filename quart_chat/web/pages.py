@@ -1,0 +1,224 @@
+"""The pages people load, and the small HTML they ask for between."""
+
+from urllib.parse import quote, unquote
+
+import segno
+from quart import Blueprint, Request, Response, abort, redirect, request
+from quart_schema import hide
+from werkzeug.exceptions import HTTPException
+
+from quart_chat.delivery.session import visitor_of
+from quart_chat.domain.avatars import emoji_for, hue_for
+from quart_chat.domain.codes import RoomCode, new_code, read_code
+from quart_chat.domain.names import friendly_name
+from quart_chat.domain.rooms import Kind, room_of
+from quart_chat.domain.text import Unwritable, clean_name
+from quart_chat.domain.visitors import BrowserId
+from quart_chat.web import security
+from quart_chat.web.parts import Parts
+
+YEAR = 31_536_000  # seconds
+CODE_TRIES = 20  # a code that is taken is drawn again; so many in a row do not happen
+
+
+def page_routes(parts: Parts) -> Blueprint:
+    """Home, the four places, rooms made by a form, and what belongs to them."""
+    blueprint = Blueprint("pages", __name__)
+    pages = Pages(parts)
+
+    @blueprint.get("/")
+    @hide
+    async def home() -> Response:
+        return pages.show("pages/home.html", counts=await pages.counts())
+
+    @blueprint.get("/counts")
+    @hide
+    async def counts() -> Response:
+        return pages.fragment("fragments/counts.html", counts=await pages.counts())
+
+    @blueprint.get("/face")
+    @hide
+    async def face() -> Response:
+        return pages.fragment("fragments/face.html", emoji=emoji_for(request.args.get("name", "")[:64]))
+
+    @blueprint.get("/<any(text, video, lobby):kind>")
+    @hide
+    async def place(kind: str) -> Response:
+        waiting = await parts.backend.waiting(Kind(kind)) if Kind(kind).is_pair else 0
+        return pages.show_place(Kind(kind), waiting=waiting)
+
+    @blueprint.get("/room/<code>")
+    @hide
+    async def room(code: str) -> Response:
+        found = await pages.find_room(code)
+        if found is None:
+            return pages.show("pages/missing.html", status=404)
+        return pages.show_place(Kind.ROOM, code=found)
+
+    @blueprint.get("/room/<code>/qr.svg")
+    @hide
+    async def qr(code: str) -> Response:
+        found = await pages.find_room(code)
+        if found is None:
+            abort(404)
+        svg = segno.make(pages.link_to(found), error="m").svg_inline(scale=8, border=2, light="#fff", dark="#000")
+        svg = svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        return Response(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
+
+    @blueprint.get("/room")
+    @hide
+    async def join() -> Response:
+        code = read_code(request.args.get("code", ""))
+        if code is None:
+            return pages.show("pages/missing.html", status=404)
+        return pages.to_room(code)
+
+    @blueprint.post("/rooms")
+    @hide
+    async def create() -> Response:
+        pages.refuse_foreign_origin()
+        return pages.to_room(await create_room(parts))
+
+    @blueprint.get("/safety")
+    @hide
+    async def safety() -> Response:
+        return pages.show("pages/safety.html")
+
+    @blueprint.get("/static/<digest>/<path:path>")
+    @hide
+    async def static(digest: str, path: str) -> Response:
+        return pages.asset(f"/static/{digest}/{path}")
+
+    @blueprint.get("/favicon.ico")
+    @hide
+    async def favicon() -> Response:
+        return pages.asset(parts.assets.url("icons/favicon.ico"))
+
+    @blueprint.get("/healthz")
+    @hide
+    async def healthz() -> Response:
+        return Response("ok", content_type="text/plain")
+
+    @blueprint.app_errorhandler(HTTPException)
+    async def oops(error: HTTPException) -> Response:
+        return pages.show_error(error.code or 500)
+
+    @blueprint.app_errorhandler(Exception)
+    async def broken(error: Exception) -> Response:
+        return pages.show_error(500)
+
+    return blueprint
+
+
+async def create_room(parts: Parts) -> RoomCode:
+    """Open a room under a code nobody has."""
+    for _ in range(CODE_TRIES):
+        code = new_code(parts.chance)
+        if await parts.backend.create_room(code):
+            return code
+    abort(503)
+
+
+class Pages:
+    """What all pages share: who looks at them, in which language, and the headers that protect them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def show(self, template: str, status: int = 200, **values: object) -> Response:
+        """A whole page; the browser and its name are remembered in cookies."""
+        page = security.new_page()
+        nonce = security.nonce_of(page, self._parts.secret_key)
+        name = self._name()
+        me = visitor_of(page)
+        html = self._parts.templates.render(
+            template,
+            "en",
+            page=page,
+            boot=self._parts.boot,
+            nonce=nonce,
+            me=me,
+            name=name,
+            emoji=emoji_for(name),
+            hue=hue_for(me),
+            phone=_is_phone(request),
+            origin=self._origin(),
+            **values,
+        )
+        response = Response(html, status, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = security.content_security_policy(nonce)
+        response.headers["Cache-Control"] = "no-store"
+        self._remember(response, name)
+        return response
+
+    def show_place(self, kind: Kind, code: RoomCode | None = None, waiting: int = 0) -> Response:
+        """The page of one of the four ways to talk."""
+        link = self.link_to(code) if code else ""
+        return self.show("pages/place.html", place={"kind": kind.value, "code": code or ""}, link=link, waiting=waiting)
+
+    def show_error(self, status: int) -> Response:
+        """A page that says what went wrong, in words, with a way on."""
+        return self.show("pages/oops.html", status=status, code=status)
+
+    def fragment(self, template: str, **values: object) -> Response:
+        """A piece of a page, for htmx."""
+        html = self._parts.templates.render(template, "en", **values)
+        return Response(html, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
+
+    def asset(self, url: str) -> Response:
+        """A static file, compressed beforehand; its name changes with its content, so it is kept for a year."""
+        asset = self._parts.assets.at(url)
+        if asset is None:
+            abort(404)
+        gzipped = asset.gzipped if "gzip" in request.headers.get("Accept-Encoding", "") else None
+        response = Response(gzipped or asset.body, content_type=asset.media_type)
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
+        if gzipped:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    async def counts(self) -> dict[str, int]:
+        """How many people are in each kind of place, as the home page names them."""
+        counts = await self._parts.backend.counts()
+        return {("rooms" if kind is Kind.ROOM else kind.value): number for kind, number in counts.items()}
+
+    async def find_room(self, typed: str) -> RoomCode | None:
+        """The code of an open room, however it was typed."""
+        code = read_code(typed)
+        return code if code and await self._parts.backend.people_in(room_of(code)) is not None else None
+
+    def link_to(self, code: RoomCode) -> str:
+        """The address that invites into a room."""
+        return f"{self._origin()}/room/{code}"
+
+    def to_room(self, code: RoomCode) -> Response:
+        """Send the browser to a room's own address."""
+        return redirect(f"/room/{code}", 303)  # type: ignore[return-value] # Quart's redirect makes a Quart response
+
+    def refuse_foreign_origin(self) -> None:
+        """Let no other site's page make a browser do something here."""
+        if not security.comes_from_us(request.headers, request.scheme, frozenset()):
+            abort(403)
+
+    def _origin(self) -> str:
+        return f"{request.scheme}://{request.host}"
+
+    def _name(self) -> str:
+        """The name this browser used last, or a friendly new one."""
+        try:
+            return clean_name(unquote(request.cookies.get("name", "")[:512]))
+        except Unwritable:
+            return friendly_name(self._parts.chance)
+
+    def _remember(self, response: Response, name: str) -> None:
+        secure = request.scheme == "https"
+        browser: BrowserId = security.read_browser(request.cookies.get("browser")) or security.new_browser()
+        response.set_cookie("browser", browser, max_age=YEAR, httponly=True, secure=secure, samesite="Lax")
+        response.set_cookie("name", quote(name), max_age=YEAR, secure=secure, samesite="Lax")
+
+
+def _is_phone(asked: Request) -> bool:
+    """A phone's system cuts hidden sockets anyway, so its page lets go of them itself."""
+    hint = asked.headers.get("Sec-CH-UA-Mobile")
+    return hint == "?1" if hint else "Mobi" in asked.headers.get("User-Agent", "")

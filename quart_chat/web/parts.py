@@ -1,0 +1,28 @@
+"""What the web layer is given by the composition root."""
+
+from dataclasses import dataclass
+
+from quart_chat.chat import Chat
+from quart_chat.delivery.hub import Hub
+from quart_chat.delivery.session import Sessions
+from quart_chat.domain.ports import Backend, Chance, Clock
+from quart_chat.settings import Settings
+from quart_chat.web.assets import Assets
+from quart_chat.web.templating import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a route may use. `boot` names this run of the server."""
+
+    settings: Settings
+    secret_key: bytes
+    boot: str
+    clock: Clock
+    chance: Chance
+    assets: Assets
+    templates: Templates
+    sessions: Sessions
+    hub: Hub
+    backend: Backend
+    chat: Chat

@@ -1,0 +1,69 @@
+"""What keeps strangers' input and foreign pages out: headers, origins, nonces, tokens."""
+
+import base64
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from quart_chat.delivery.session import PageToken
+from quart_chat.domain.visitors import BrowserId
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 bits
+
+HEADERS = {
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",  # the address of a room holds its code
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def content_security_policy(nonce: str) -> str:
+    """Allow this page its own scripts and styles, the socket to its own host, and nothing else."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}' 'self'; connect-src 'self'; "
+        "img-src 'self' data:; media-src 'self' blob:; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types htmx"
+    )
+
+
+def new_page() -> PageToken:
+    """The secret of one page load."""
+    return PageToken(secrets.token_urlsafe(16))
+
+
+def new_browser() -> BrowserId:
+    """The secret of one browser."""
+    return BrowserId(secrets.token_urlsafe(16))
+
+
+def read_page(text: str | None) -> PageToken | None:
+    """Accept what `new_page` could have made."""
+    return PageToken(text) if text and TOKEN.fullmatch(text) else None
+
+
+def read_browser(text: str | None) -> BrowserId | None:
+    """Accept what `new_browser` could have made."""
+    return BrowserId(text) if text and TOKEN.fullmatch(text) else None
+
+
+def nonce_of(page: PageToken, secret_key: bytes) -> str:
+    """The nonce of a page: known to it and to us without our keeping it."""
+    digest = hmac.digest(secret_key, b"nonce:" + page.encode(), sha256)
+    return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def comes_from_us(headers: Mapping[str, str], scheme: str, allowed: frozenset[str]) -> bool:
+    """Say whether a request was made by a page of ours: `Origin` names this very host.
+
+    A missing or `null` origin is not one of ours. `scheme` is http or https as the browser sees it.
+    """
+    origin = headers.get("Origin", "").lower()
+    if origin in allowed:
+        return True
+    parts = urlsplit(origin)
+    return parts.scheme == scheme and bool(parts.netloc) and parts.netloc == headers.get("Host", "").lower()

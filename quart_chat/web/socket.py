@@ -1,0 +1,203 @@
+"""The one WebSocket of a page: frames in, fragments out."""
+
+import asyncio
+from dataclasses import dataclass
+
+from quart import Blueprint, Websocket, abort, websocket
+
+from quart_chat.chat import Doorway
+from quart_chat.delivery.session import Arrival, PageToken, Session
+from quart_chat.delivery.wire import POLICY, RESTARTING, Frame, PlainWire, Wire
+from quart_chat.domain.codes import read_code
+from quart_chat.domain.commands import Command, Say, Typing
+from quart_chat.domain.events import Ending, Refusal, Refused, Stood
+from quart_chat.domain.rooms import LOBBY, Kind, room_of
+from quart_chat.domain.visitors import BrowserId
+from quart_chat.log import log
+from quart_chat.web import frames, security
+from quart_chat.web.parts import Parts
+
+CLOSED_AT_ONCE = 50  # sockets told to reconnect before the next ones get a moment
+CLOSING_PAUSE = 0.02  # seconds; 2,000 sockets are told within a second
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says about itself when it connects.
+
+    `boot` is the run of the server that made the page; `talking` and `since` are where it believes to be:
+    in a talk, and the last message it shows.
+    """
+
+    token: PageToken
+    browser: BrowserId
+    doorway: Doorway
+    boot: str
+    talking: bool
+    since: int | None
+
+
+class Gate:
+    """Lets sockets in until the server drains."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.open = True
+        self._parts = parts
+
+    async def drain(self) -> None:
+        """Refuse new sockets and ask the others to reconnect elsewhere, spread over a moment."""
+        self.open = False
+        told = 0
+        for session in self._parts.sessions:
+            if session.wire:
+                session.wire.close(RESTARTING, "restarting")
+                told += 1
+                if told % CLOSED_AT_ONCE == 0:
+                    await asyncio.sleep(CLOSING_PAUSE)
+        log.info("drained", extra={"sockets": told})
+
+
+def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
+    """The route /ws."""
+    blueprint = Blueprint("socket", __name__)
+    allowed = frozenset(origin.strip().lower() for origin in parts.settings.allowed_origins.split(",") if origin.strip())
+
+    @blueprint.websocket("/ws")
+    async def talk() -> None:
+        socket = websocket._get_current_object()  # type: ignore[attr-defined] # the proxy costs on every frame
+        scheme = "https" if socket.scheme == "wss" else "http"
+        if not security.comes_from_us(socket.headers, scheme, allowed):
+            abort(403)
+        if not gate.open:
+            abort(503)
+        page = _read_page(socket)
+        if page is None:
+            abort(400)
+        await socket.accept()
+        await Conversation(parts, socket, page).hold()
+
+    return blueprint
+
+
+class Conversation:
+    """One socket's life, from its first frame to its last."""
+
+    def __init__(self, parts: Parts, socket: Websocket, page: Page) -> None:
+        self._parts = parts
+        self._socket = socket
+        self._page = page
+        self._wire: Wire = PlainWire(socket)
+
+    async def hold(self) -> None:
+        """Connect the page to its session, then listen until either side is done. A close is never a leave."""
+        writer = asyncio.create_task(self._wire.run())
+        session, arrival = self._parts.sessions.open(
+            self._page.token, self._page.browser, self._page.doorway, "en", self._wire
+        )
+        reader = asyncio.create_task(self._greet_and_listen(session, arrival))
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._end(session, reader, writer)
+
+    async def _end(self, session: Session, *tasks: asyncio.Task[None]) -> None:
+        for task in tasks:
+            task.cancel()
+        if self._parts.sessions.drop(session, self._wire):
+            self._parts.hub.unsubscribe(session)
+            await asyncio.shield(self._parts.chat.drop(session.visitor))
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("socket failed", exc_info=result)
+
+    async def _greet_and_listen(self, session: Session, arrival: Arrival) -> None:
+        await self._greet(session, arrival)
+        while True:
+            await self._hear(session, await self._socket.receive())
+
+    async def _greet(self, session: Session, arrival: Arrival) -> None:
+        """Show a page that comes back where it is; a fresh one shows its door already."""
+        if arrival is Arrival.TAKEN_OVER:
+            self._recolour(session)
+        is_somewhere = arrival is not Arrival.NEW and await self._parts.chat.resume(session.visitor, self._page.since)
+        if self._page.talking and not is_somewhere:
+            ending = Ending.EXPIRED if self._page.boot == self._parts.boot else Ending.RESTARTED
+            self._parts.hub.tell(session.visitor.id, Stood(ending))
+
+    def _recolour(self, session: Session) -> None:
+        """A reloaded page continues as the visitor it was before, so that one's messages are its own."""
+        nonce = security.nonce_of(self._page.token, self._parts.secret_key)
+        html = self._parts.templates.render(
+            "fragments/taken_over.html", session.language, me=session.visitor.id, nonce=nonce
+        )
+        session.send(Frame(html))
+
+    async def _hear(self, session: Session, data: object) -> None:
+        now = self._parts.clock.monotonic()
+        if not session.frames.take(now):
+            self._strike(session, Refused(Refusal.TOO_FAST), now)
+            return
+        try:
+            command = frames.parse(data)
+        except frames.Unreadable:
+            self._strike(session, Refused(Refusal.UNREADABLE), now)
+            return
+        if self._is_within_limits(session, command, now):
+            await self._grant(session, command)
+
+    def _is_within_limits(self, session: Session, command: Command, now: float) -> bool:
+        if isinstance(command, Typing):
+            return session.typing.take(now)
+        if isinstance(command, Say) and not session.messages.take(now):
+            self._parts.hub.tell(session.visitor.id, Refused(Refusal.TOO_FAST, command.key))
+            return False
+        return True
+
+    async def _grant(self, session: Session, command: Command) -> None:
+        """One wish that fails must not cost the visitor its socket, nor anybody else anything."""
+        try:
+            await self._parts.chat.handle(session.visitor, session.doorway, command)
+        except Exception:
+            log.exception("command failed", extra={"command": type(command).__name__})
+            key = command.key if isinstance(command, Say) else None
+            self._parts.hub.tell(session.visitor.id, Refused(Refusal.NOT_NOW, key))
+
+    def _strike(self, session: Session, refused: Refused, now: float) -> None:
+        """Say what was wrong; a client that goes on like that is closed."""
+        if session.strikes.take(now):
+            self._parts.hub.tell(session.visitor.id, refused)
+        else:
+            log.warning("flood closed")
+            self._wire.close(POLICY, "too many frames")
+
+
+def _read_page(socket: Websocket) -> Page | None:
+    arguments = socket.args
+    token = security.read_page(arguments.get("page"))
+    doorway = _read_doorway(arguments.get("place", ""), arguments.get("code", ""))
+    if token is None or doorway is None:
+        return None
+    # Whoever comes without our cookie is a browser of its own.
+    browser = security.read_browser(socket.cookies.get("browser")) or BrowserId(token)
+    since = arguments.get("seq", "")
+    return Page(
+        token,
+        browser,
+        doorway,
+        arguments.get("boot", ""),
+        bool(arguments.get("talking")),
+        int(since) if since.isascii() and since.isdigit() and len(since) < 16 else None,
+    )
+
+
+def _read_doorway(place: str, code: str) -> Doorway | None:
+    try:
+        kind = Kind(place)
+    except ValueError:
+        return None
+    if kind.is_pair:
+        return Doorway(kind)
+    if kind is Kind.LOBBY:
+        return Doorway(kind, LOBBY)
+    read = read_code(code)
+    return Doorway(kind, room_of(read)) if read else None
