@@ -14,6 +14,7 @@ from quart_chat.domain.names import friendly_name
 from quart_chat.domain.rooms import Kind, room_of
 from quart_chat.domain.text import Unwritable, clean_name
 from quart_chat.domain.visitors import BrowserId
+from quart_chat.log import log
 from quart_chat.web import security
 from quart_chat.web.parts import Parts
 
@@ -89,6 +90,11 @@ def page_routes(parts: Parts) -> Blueprint:
     async def static(digest: str, path: str) -> Response:
         return pages.asset(f"/static/{digest}/{path}")
 
+    @blueprint.get("/manifest.webmanifest")
+    @hide
+    async def manifest() -> Response:
+        return Response(parts.templates.render("manifest.webmanifest", "en"), content_type="application/manifest+json")
+
     @blueprint.get("/favicon.ico")
     @hide
     async def favicon() -> Response:
@@ -105,6 +111,7 @@ def page_routes(parts: Parts) -> Blueprint:
 
     @blueprint.app_errorhandler(Exception)
     async def broken(error: Exception) -> Response:
+        log.error("request failed", exc_info=error)
         return pages.show_error(500)
 
     return blueprint

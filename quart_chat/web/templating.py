@@ -22,7 +22,7 @@ class Templates:
         self.find = lru_cache(maxsize=None)(self._find)
         self._environment = lru_cache(maxsize=None)(self._make_environment)
 
-    def render(self, name: str, language: str, **values: object) -> Markup:
+    def render(self, name: str, language: str, /, **values: object) -> Markup:
         """Render one template; raises for a value it needs and does not get.
 
         The result is marked as HTML, since an environment that always escapes has made it:

@@ -1,0 +1,14 @@
+event.preventDefault();
+const text = find('#text'), room = document.querySelector('#room').value;
+if (!text.value.trim() || !room) return;
+const bubble = document.querySelector('#outgoing').content.firstElementChild.cloneNode(true);
+const key = Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('');
+bubble.id = 'p-' + key;
+bubble.querySelector('.why').id = 'why-' + key;
+for (const [name, value] of Object.entries({room, key, text: text.value})) bubble.elements[name].value = value;
+bubble.querySelector('.b').textContent = text.value;
+document.querySelector('#pending').append(bubble);
+process(bubble);
+text.value = '';
+document.querySelector('#say-note').textContent = '';
+document.querySelector('.scroll').scrollTo({top: 0});
