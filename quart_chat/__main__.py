@@ -1,5 +1,7 @@
 """`python -m quart_chat` serves the chat at HOST and PORT."""
 
+import os
+
 from quart import Quart
 
 from quart_chat.server import main
@@ -8,8 +10,12 @@ from quart_chat.server import main
 def create_app() -> Quart:
     """Make the app only when asked, so that a signal meets the runner's handlers already."""
     from quart_chat import create_app
+    from quart_chat.log import configure
+    from quart_chat.settings import Settings
 
-    return create_app()
+    settings = Settings.from_environ(os.environ)
+    configure(settings.log_level)
+    return create_app(settings)
 
 
 if __name__ == "__main__":

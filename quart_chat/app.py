@@ -5,7 +5,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from quart import Quart, Response
@@ -16,7 +16,7 @@ from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
 from quart_chat.domain.limits import Limit
-from quart_chat.log import configure, log
+from quart_chat.log import log
 from quart_chat.settings import Settings
 from quart_chat.web import security
 from quart_chat.web.api import api_routes
@@ -48,7 +48,6 @@ class SystemClock:
 def create_app(settings: Settings | None = None) -> Quart:
     """Build the app; any ASGI server can run it. Without settings they are read from the environment."""
     settings = settings or Settings.from_environ(os.environ)
-    configure(settings.log_level)
     parts = assemble(settings)
     gate = Gate(parts)
     app = Quart("quart_chat", static_folder=None, template_folder=None)
@@ -112,7 +111,7 @@ def _keep_time(app: Quart, parts: Parts) -> None:
     """Let time pass for the chat while the app serves."""
 
     @app.while_serving
-    async def ticking() -> AsyncIterator[None]:
+    async def ticking() -> AsyncGenerator[None, None]:
         task = asyncio.create_task(_tick(parts))
         yield
         task.cancel()

@@ -71,7 +71,7 @@ class Chat:
             case Say():
                 await self._say(visitor, command)
             case Typing(room):
-                await self._backend.typing(room, visitor.id)
+                await self._typing(visitor, doorway, room)
             case Enter(name):
                 await self._enter(visitor, doorway, name)
             case Leave(room):
@@ -121,6 +121,10 @@ class Chat:
             self._bus.tell(visitor.id, Refused(Refusal.NOT_DELIVERED, wish.key))
         elif said is Repeated.REPEATED:
             self._bus.tell(visitor.id, Kept(wish.key))
+
+    async def _typing(self, visitor: Visitor, doorway: Doorway, room: RoomId) -> None:
+        if doorway.kind is not Kind.LOBBY:  # among so many somebody always writes
+            await self._backend.typing(room, visitor.id)
 
     async def _enter(self, visitor: Visitor, doorway: Doorway, name: str) -> None:
         clean = clean_name(name)

@@ -89,7 +89,7 @@ async def serve(app: Quart, config: Config, *, sock: socket.socket, stop: asynci
 
     Draining awaits `app.extensions["drain"]()`, if there is one: it refuses new sockets and closes the open ones.
     Whoever is still there CLOSE_GRACE seconds later is cut off. All this ends within DRAIN_LIMIT + CLOSE_GRACE +
-    EXIT_LIMIT seconds, also when the app has not even started. Raises what the app's start raises.
+    EXIT_LIMIT seconds, and at once when the app has not even started. Raises what the app's start raises.
     """
     harden_hypercorn()
     url = _url(*sock.getsockname()[:2])
@@ -104,10 +104,12 @@ async def serve(app: Quart, config: Config, *, sock: socket.socket, stop: asynci
     serving = asyncio.create_task(hypercorn.asyncio.serve(app, config, shutdown_trigger=until_leaving))
     try:
         await _first_of(serving, stop)
-        if started.is_set():
+        if started.is_set() and not serving.done():
             await _drain(app)
-        leaving.set()
-        await _see_off(serving, config)
+            leaving.set()
+            await _see_off(serving, config)
+        if serving.done():
+            serving.result()
     finally:
         serving.cancel()
 
@@ -243,14 +245,14 @@ async def _drain(app: Quart) -> None:
 
 async def _see_off(serving: asyncio.Task[None], config: Config) -> None:
     """Wait for Hypercorn, which waits for every client: those who do not go are cut."""
+    now = asyncio.get_running_loop().time
     await asyncio.wait({serving}, timeout=CLOSE_GRACE)
-    deadline = asyncio.get_running_loop().time() + EXIT_LIMIT
-    while not serving.done() and asyncio.get_running_loop().time() < deadline:
+    deadline = now() + EXIT_LIMIT
+    while not serving.done() and now() < deadline:
         _cut_all(config)
         await asyncio.wait({serving}, timeout=0.1)  # and again: somebody may have come between
-    if serving.done():
-        return serving.result()
-    log.warning("given up after %s s: the app does not end", EXIT_LIMIT)
+    if not serving.done():
+        log.warning("given up after %s s: the app does not end", EXIT_LIMIT)
 
 
 def _cut_all(config: Config) -> None:

@@ -1,7 +1,7 @@
 """Every setting of the app: read from the environment once, at start."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from quart_chat.domain.limits import Limit
@@ -23,7 +23,9 @@ def _words(default: str, meaning: str) -> Any:
 class Settings:
     """What an operator may set; each field is the environment variable of the same name in capitals."""
 
-    secret_key: str = _words("", "Signs nothing yet lasting: page nonces are derived from it. Random at each start when empty.")
+    secret_key: str = _words(
+        "", "Signs nothing yet lasting: page nonces are derived from it. Random at each start when empty."
+    )
     trusted_hops: int = _number(0, "Proxies in front whose X-Forwarded-For is believed: 0 none, 1 Heroku, 2 Render.")
     allowed_origins: str = _words("", "Further origins, comma separated, whose pages may open the socket.")
     source_url: str = _words("", "Where the footer's link to the source code leads; no link when empty.")
@@ -35,7 +37,8 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read all settings; raises BadSetting for the first one that cannot be understood."""
-        return cls(**{f.name: _read(f.name, f.type, environ) for f in fields(cls) if f.name.upper() in environ})
+        given = {f.name: _read(f.name, f.type, environ) for f in fields(cls) if f.name.upper() in environ}
+        return replace(cls(), **given)
 
     @property
     def frame_limit(self) -> Limit:
@@ -43,7 +46,7 @@ class Settings:
         return Limit(self.frame_burst, 60 * self.frame_burst / self.frames_per_minute)
 
 
-def _read(name: str, kind: Any, environ: Mapping[str, str]) -> str | int:
+def _read(name: str, kind: Any, environ: Mapping[str, str]) -> Any:
     text = environ[name.upper()].strip()
     if kind in (str, "str"):
         return text

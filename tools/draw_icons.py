@@ -19,8 +19,10 @@ padding:0 6rem;box-sizing:border-box;background:#fbfaf6;color:#22262f;font-famil
 <h1 style="font-size:5rem;line-height:1.05;margin:2rem 0 1rem;letter-spacing:-.02em">Say hello to someone new.</h1>
 <p style="font-size:1.75rem;color:#5b6070;margin:0">By text, by video, in the lobby, in a room of your own.</p></div>
 <div style="font-size:1.9rem;line-height:1.4;display:grid;gap:1.25rem">
-<span style="background:#fff;padding:1rem 1.5rem;border-radius:2rem 2rem 2rem .5rem;justify-self:start">Hello 👋</span>
-<span style="background:#c3efd2;padding:1rem 1.5rem;border-radius:2rem 2rem .5rem 2rem;justify-self:end">Hi, how are you?</span>
+<span style="background:#fff;padding:1rem 1.5rem;border-radius:2rem 2rem 2rem .5rem;justify-self:start">
+Hello 👋</span>
+<span style="background:#c3efd2;padding:1rem 1.5rem;border-radius:2rem 2rem .5rem 2rem;justify-self:end">
+Hi, how are you?</span>
 </div>"""
 
 

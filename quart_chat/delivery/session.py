@@ -90,6 +90,11 @@ class Sessions:
         """How many sessions have a socket now."""
         return len(self._by_visitor) - len(self._dropped)
 
+    def may_open(self, page: PageToken, browser: BrowserId) -> bool:
+        """Say whether this browser may connect as this page: nobody else's browser ever may."""
+        session = self._by_page.get(page)
+        return session is None or session.visitor.browser == browser
+
     def open(
         self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str, wire: Wire
     ) -> tuple[Session, Arrival]:
@@ -122,8 +127,7 @@ class Sessions:
                 del self._by_page[page]
 
     def _find(self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str) -> tuple[Session, Arrival]:
-        own = self._by_page.get(page)
-        if own and own.visitor.browser == browser:
+        if own := self._by_page.get(page):
             return own, Arrival.RESUMED
         if left := self._left_behind(browser, doorway):
             self._adopt(page, left)

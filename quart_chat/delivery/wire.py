@@ -32,7 +32,7 @@ class Socket(Protocol):
     async def send(self, data: str) -> None:
         """Send one text frame, waiting for a slow reader."""
 
-    async def close(self, code: int, reason: str | None = None) -> None:
+    async def close(self, code: int, reason: str = "") -> None:
         """Send a close frame."""
 
 

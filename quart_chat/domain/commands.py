@@ -1,5 +1,6 @@
 """What a visitor may wish for. `room` names the conversation that is meant, never just "the current one":
-a wish that arrives late, from a talk already over, must not reach the next stranger."""
+a wish that arrives late, from a talk already over, must not reach the next stranger.
+"""
 
 from dataclasses import dataclass
 

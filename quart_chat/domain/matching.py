@@ -30,15 +30,11 @@ class Ticket:
 
     def may_meet(self, other: "Ticket") -> bool:
         """Neither has blocked the other, and they are two visitors."""
-        return (
-            self.visitor != other.visitor and other.browser not in self.blocked and self.browser not in other.blocked
-        )
+        return self.visitor != other.visitor and other.browser not in self.blocked and self.browser not in other.blocked
 
     def is_new_to(self, other: "Ticket") -> bool:
         """They are of two browsers and have not met lately."""
-        return (
-            self.browser != other.browser and other.browser not in self.recent and self.browser not in other.recent
-        )
+        return self.browser != other.browser and other.browser not in self.recent and self.browser not in other.recent
 
     def is_patient_with(self, other: "Ticket", now: float) -> bool:
         """Both would rather meet again (or another tab of their own) than wait on."""

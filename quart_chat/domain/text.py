@@ -26,7 +26,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Unwritable(ValueError):  # noqa: N818 - it is read aloud in `except Unwritable`
+class Unwritable(ValueError):
     """Raised for what a visitor may not write; `reason` says why, never what it was."""
 
     def __init__(self, reason: Reason) -> None:

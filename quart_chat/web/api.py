@@ -7,8 +7,8 @@ import msgspec
 from quart import Blueprint, Response, abort, current_app, request
 from quart_schema import hide, tag, validate_response
 
-from quart_chat.domain.rooms import Kind, room_of
 from quart_chat.domain.codes import read_code
+from quart_chat.domain.rooms import Kind, room_of
 from quart_chat.web.pages import Pages, create_room
 from quart_chat.web.parts import Parts
 

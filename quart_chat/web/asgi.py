@@ -79,6 +79,22 @@ class GuardedWebsocket(ASGIWebsocketConnection):
         super().__init__(app, scope)
         self.queue: Inbox = Inbox()
 
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Run the handler until it ends, the client is gone or the server cancels this; nothing runs on after it.
+
+        Quart's own leaves the handler behind, waiting for ever, when the server cancels.
+        """
+        hearing = asyncio.create_task(self.handle_messages(receive))
+        handling = asyncio.create_task(self.handle_websocket(self._create_websocket_from_scope(send), send))
+        try:
+            await asyncio.wait({hearing, handling}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hearing.cancel()
+            handling.cancel()
+            await asyncio.gather(hearing, handling, return_exceptions=True)
+        if not handling.cancelled():
+            handling.result()
+
     async def handle_messages(self, receive: ASGIReceiveCallable) -> None:
         """Take the client's messages until it is gone."""
         while (event := await receive())["type"] != "websocket.disconnect":

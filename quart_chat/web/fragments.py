@@ -8,7 +8,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from markupsafe import Markup
 
@@ -121,7 +121,7 @@ class Fragments:
 
     def _render(self, event: object, language: str, **values: object) -> str:
         """Render the template that is named after the event."""
-        return self._templates.render(_template_of(type(event)), language, event=event, **values)
+        return self._templates.render(_template_of(type(event).__name__), language, event=event, **values)
 
     def _said(self, room: RoomId, message: Message, language: str) -> str:
         return self._templates.render(
@@ -168,7 +168,7 @@ class Fragments:
         return self._rendered[key]
 
 
-@lru_cache(maxsize=None)
-def _template_of(event: type) -> str:
+@cache
+def _template_of(event: str) -> str:
     """`StartedTyping` is told by fragments/started_typing.html."""
-    return f"fragments/{re.sub(r'(?<!^)(?=[A-Z])', '_', event.__name__).lower()}.html"
+    return f"fragments/{re.sub(r'(?<!^)(?=[A-Z])', '_', event).lower()}.html"

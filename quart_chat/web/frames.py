@@ -21,7 +21,7 @@ class Unreadable(ValueError):
 
 
 class Enter(msgspec.Struct, tag_field="do", tag="enter"):
-    """`{"do": "enter", "name": ...}`"""
+    """`{"do": "enter", "name": ...}`."""
 
     name: Name
 
@@ -30,7 +30,7 @@ class Enter(msgspec.Struct, tag_field="do", tag="enter"):
 
 
 class Seek(msgspec.Struct, tag_field="do", tag="seek"):
-    """`{"do": "seek", "name": ...}`"""
+    """`{"do": "seek", "name": ...}`."""
 
     name: Name
 
@@ -39,7 +39,7 @@ class Seek(msgspec.Struct, tag_field="do", tag="seek"):
 
 
 class Say(msgspec.Struct, tag_field="do", tag="say"):
-    """`{"do": "say", "room": ..., "key": ..., "text": ...}`"""
+    """`{"do": "say", "room": ..., "key": ..., "text": ...}`."""
 
     room: Room
     key: Key
@@ -50,7 +50,7 @@ class Say(msgspec.Struct, tag_field="do", tag="say"):
 
 
 class Typing(msgspec.Struct, tag_field="do", tag="typing"):
-    """`{"do": "typing", "room": ...}`"""
+    """`{"do": "typing", "room": ...}`."""
 
     room: Room
 
@@ -59,7 +59,7 @@ class Typing(msgspec.Struct, tag_field="do", tag="typing"):
 
 
 class Next(msgspec.Struct, tag_field="do", tag="next"):
-    """`{"do": "next", "room": ...}`"""
+    """`{"do": "next", "room": ...}`."""
 
     room: Room
 
@@ -77,7 +77,7 @@ class Stop(msgspec.Struct, tag_field="do", tag="stop"):
 
 
 class Leave(msgspec.Struct, tag_field="do", tag="leave"):
-    """`{"do": "leave", "room": ...}`"""
+    """`{"do": "leave", "room": ...}`."""
 
     room: Room
 
@@ -87,7 +87,7 @@ class Leave(msgspec.Struct, tag_field="do", tag="leave"):
 
 Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave
 
-_decoder = msgspec.json.Decoder(Inbound)
+_decoder: msgspec.json.Decoder[Inbound] = msgspec.json.Decoder(Inbound)
 # Inside a JSON string every quote is escaped, so this finds keys and nothing a visitor has written.
 _own_key = re.compile(r'[{,]\s*"(do|room|key|text|name)"\s*:')
 

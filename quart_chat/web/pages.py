@@ -3,9 +3,9 @@
 from urllib.parse import quote, unquote
 
 import segno
-from quart import Blueprint, Request, Response, abort, redirect, request
+from quart import Blueprint, Request, Response, abort, has_request_context, redirect, request
 from quart_schema import hide
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from quart_chat.delivery.session import visitor_of
 from quart_chat.domain.avatars import emoji_for, hue_for
@@ -123,7 +123,7 @@ async def create_room(parts: Parts) -> RoomCode:
         code = new_code(parts.chance)
         if await parts.backend.create_room(code):
             return code
-    abort(503)
+    raise ServiceUnavailable
 
 
 class Pages:
@@ -164,7 +164,9 @@ class Pages:
         return self.show("pages/place.html", place={"kind": kind.value, "code": code or ""}, link=link, waiting=waiting)
 
     def show_error(self, status: int) -> Response:
-        """A page that says what went wrong, in words, with a way on."""
+        """A page that says what went wrong, in words, with a way on; a refused socket gets the bare status."""
+        if not has_request_context():
+            return Response("", status)
         return self.show("pages/oops.html", status=status, code=status)
 
     def fragment(self, template: str, **values: object) -> Response:

@@ -4,9 +4,10 @@ import base64
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import urlsplit
+
+from werkzeug.datastructures import Headers
 
 from quart_chat.delivery.session import PageToken
 from quart_chat.domain.visitors import BrowserId
@@ -57,7 +58,7 @@ def nonce_of(page: PageToken, secret_key: bytes) -> str:
     return base64.urlsafe_b64encode(digest[:18]).decode()
 
 
-def comes_from_us(headers: Mapping[str, str], scheme: str, allowed: frozenset[str]) -> bool:
+def comes_from_us(headers: Headers, scheme: str, allowed: frozenset[str]) -> bool:
     """Say whether a request was made by a page of ours: `Origin` names this very host.
 
     A missing or `null` origin is not one of ours. `scheme` is http or https as the browser sees it.

@@ -60,7 +60,9 @@ class Gate:
 def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     """The route /ws."""
     blueprint = Blueprint("socket", __name__)
-    allowed = frozenset(origin.strip().lower() for origin in parts.settings.allowed_origins.split(",") if origin.strip())
+    allowed = frozenset(
+        origin.strip().lower() for origin in parts.settings.allowed_origins.split(",") if origin.strip()
+    )
 
     @blueprint.websocket("/ws")
     async def talk() -> None:
@@ -73,6 +75,8 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         page = _read_page(socket)
         if page is None:
             abort(400)
+        if not parts.sessions.may_open(page.token, page.browser):
+            abort(403)
         await socket.accept()
         await Conversation(parts, socket, page).hold()
 

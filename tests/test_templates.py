@@ -1,0 +1,267 @@
+"""The rules every template keeps: all words translated, all attributes quoted, nothing of a visitor's can act."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import html5lib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quart_chat.chat import Doorway
+from quart_chat.delivery.hub import PeopleChanged
+from quart_chat.delivery.session import Allowance, Session
+from quart_chat.domain.events import (
+    CameBack,
+    Ending,
+    Joined,
+    Kept,
+    Left,
+    PersonalEvent,
+    Refusal,
+    Refused,
+    RoomEvent,
+    Said,
+    StartedTyping,
+    StillWaiting,
+    Stood,
+    Talking,
+    Waiting,
+    WentAway,
+)
+from quart_chat.domain.limits import Limit
+from quart_chat.domain.messages import Message
+from quart_chat.domain.rooms import Kind, RoomId, View
+from quart_chat.domain.text import Unwritable, clean_message, clean_name
+from quart_chat.domain.visitors import BrowserId, Member, Visitor, VisitorId
+from quart_chat.web.fragments import Fragments
+from quart_chat.web.templating import ROOT, Templates
+
+TEMPLATES = ROOT / "templates"
+FILES = sorted(TEMPLATES.rglob("*.html"))
+FRAGMENTS = sorted((TEMPLATES / "fragments").glob("*.html"))
+JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+SPOKEN_ATTRIBUTES = {"alt", "aria-label", "placeholder", "title", "content"}
+UNSPOKEN_CONTENT = re.compile(r"width=|light dark|#|website|summary|1200|630|\{")
+
+templates = Templates(lambda path: f"/static/{path}")
+fragments = Fragments(templates)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(TEMPLATES))
+
+
+class Words(HTMLParser):
+    """Collects what people would read of a template if nothing in it were translated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent = 0
+        self.found: list[str] = []
+        self.unnonced: list[str] = []
+        self.styled: list[str] = []
+        self.unquoted: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.silent += tag in ("style", "script")
+        acts = [name for name in given if name.startswith(("hx-", "data-hx-")) and name != "hx-nonce"]
+        if acts and tag not in ("hx-partial", "hx-upsert") and given.get("hx-nonce") != "NONCE":
+            self.unnonced.append(f"<{tag} {' '.join(acts)}>")
+        if "=" in re.sub(r"=\s*(\"[^\"]*\"|'[^']*')", "", self.get_starttag_text() or ""):
+            self.unquoted.append(tag)
+        if "style" in given:
+            self.styled.append(tag)
+        for name in SPOKEN_ATTRIBUTES & set(given):
+            value = given[name] or ""
+            if not (name == "content" and UNSPOKEN_CONTENT.search(value)):
+                self.found.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.silent -= tag in ("style", "script")
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.found.append(data)
+
+
+def read(path: Path) -> Words:
+    words = Words()
+    source = path.read_text().replace("{{ nonce }}", "NONCE")
+    words.feed(JINJA.sub(" ", source))
+    return words
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_every_word_passes_through_gettext(path: Path) -> None:
+    found = [text.strip() for text in read(path).found]
+    spoken = [text for text in found if re.search(r"[^\W\d_]{2,}", text) and not text.startswith("/")]
+    assert spoken == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_whatever_acts_carries_the_nonce_and_nothing_is_styled_inline(path: Path) -> None:
+    words = read(path)
+    assert words.unnonced == []
+    assert words.styled == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nothing_escapes_the_escaping(path: Path) -> None:
+    source = path.read_text()
+    assert not re.search(r"\|\s*safe|autoescape|Markup|hx-nonce:inherited", source)
+    assert read(path).unquoted == []
+
+
+@pytest.mark.parametrize("path", FRAGMENTS, ids=name_of)
+def test_a_fragment_holds_nothing_that_acts(path: Path) -> None:
+    acting = re.findall(r"(?<=\s)hx-[a-z:-]+", path.read_text())
+    assert set(acting) <= {"hx-target", "hx-swap"}
+
+
+def test_the_only_markup_made_in_python_comes_out_of_an_escaping_template() -> None:
+    uses = [path.name for path in (ROOT / "quart_chat").rglob("*.py") if "Markup(" in path.read_text()]
+    assert uses == ["templating.py"]
+
+
+hostile = st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<svg/onload=alert(1)>",
+        "<math><mi//xlink:href='javascript:alert(1)'>",
+        "<iframe srcdoc='<script>alert(1)</script>'>",
+        "<style>*{display:none}</style>",
+        "<base href=//evil.example>",
+        "<!--",
+        "</template>",
+        "</hx-partial>",
+        "<hx-partial hx-target='body'>",
+        "<plaintext>",
+        '"><div hx-get="/leave" hx-trigger="load">',
+        "'><div data-hx-get=/leave>",
+        "<form hx-ws:send hx-trigger=load><input name=text value=spam></form>",
+        '<div id="messages" hx-swap-oob="true">fake</div>',
+        "{{7*7}}",
+        "{% raw %}",
+        "${7*7}",
+        "javascript:alert(1)",
+        'https://x.example/"onmouseover=alert(1)',
+        "https://x.example/'><b>",
+        'a" autofocus onfocus=alert(1) x="',
+        "`",
+    ]
+)
+texts = st.lists(st.one_of(hostile, st.text(max_size=30)), min_size=1, max_size=4).map(" ".join)
+
+
+@st.composite
+def members(draw: st.DrawFn) -> Member:
+    """A member with a name that the app accepts, as hostile as that can be."""
+    try:
+        name = clean_name(draw(texts)[:24])
+    except Unwritable:
+        name = "Ann"
+    return Member(VisitorId("0a1b2c3d4e5f607182"), name, 7)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Message:
+    """A message with a text that the app accepts."""
+    try:
+        text = clean_message(draw(texts))
+    except Unwritable:
+        text = "hello"
+    return Message(draw(st.integers(1, 999)), "k" * 12, draw(members()), text, 1_700_000_000.0)
+
+
+def parsed(html: str) -> Element:
+    # The same change that htmx makes before it parses.
+    html = re.sub(r"<hx-([a-z]+)", r'<template data-kind="\1"', html)
+    html = re.sub(r"</hx-[a-z]+>", "</template>", html)
+    tree: Element = html5lib.parseFragment(html, treebuilder="etree", namespaceHTMLElements=False)
+    return tree
+
+
+def attributes(tree: Element) -> Iterator[tuple[str, str, str]]:
+    for element in tree.iter():
+        for name, value in element.attrib.items():
+            yield str(element.tag), name, value
+
+
+OWN_ATTRIBUTES = {
+    *("class", "id", "data-seq", "data-by", "data-seat", "data-at", "data-joined", "data-kind", "aria-hidden", "dir"),
+    *("href", "target", "rel", "datetime", "role", "hidden", "type", "name", "value", "key", "sort"),
+    *("hx-target", "hx-swap", "viewBox", "d"),
+}
+OWN_TAGS = {*("DOCUMENT_FRAGMENT", "template", "li", "ol", "ul", "span", "div", "b", "bdi", "a", "time", "i", "p")} | {
+    *("small", "input", "h1")
+}
+
+
+def assert_harmless(html: str) -> Element:
+    tree = parsed(html)
+    assert {str(element.tag) for element in tree.iter()} <= OWN_TAGS
+    for tag, name, value in attributes(tree):
+        assert name in OWN_ATTRIBUTES, f"<{tag} {name}>"
+        assert tag == "template" or not name.startswith("hx-")
+        if name == "href":
+            assert re.fullmatch(r"https?://[^\s\"'<>]+", value)
+    return tree
+
+
+@given(messages())
+def test_a_message_shows_exactly_its_text_whatever_it_holds(message: Message) -> None:
+    tree = assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), Said(message), "en"))
+    (shown,) = [element for element in tree.iter("span") if element.get("class") == "t"]
+    assert "".join(shown.itertext()) == message.text
+
+
+def session() -> Session:
+    allowance = Allowance(*[Limit(1, 1.0)] * 4)
+    return Session(Visitor(VisitorId("v"), BrowserId("b")), Doorway(Kind.TEXT), "en", allowance, 0.0)
+
+
+def room_events(member: Member, message: Message) -> list[RoomEvent | PeopleChanged]:
+    changed = PeopleChanged()
+    changed.add(Joined(member, 101, Member(VisitorId("p"), "Pushed")))
+    changed.add(Left(Member(VisitorId("l"), member.name), 100, Member(VisitorId("q"), "Pulled")))
+    return [Said(message), StartedTyping(member), WentAway(member), CameBack(member), changed]
+
+
+def personal_events(member: Member, message: Message) -> list[PersonalEvent]:
+    me = Member(VisitorId("me"), member.name)
+    pair = View(RoomId("pair-x"), Kind.TEXT, me, (member, me), 2, (message,))
+    lobby = View(RoomId("lobby"), Kind.LOBBY, me, (member, me), 200, (message,), frozenset({member.id}), gap=True)
+    return [
+        Waiting(Kind.TEXT, 3),
+        Waiting(Kind.TEXT, 3, left=member),
+        StillWaiting(4),
+        Talking(pair),
+        Talking(lobby),
+        Talking(lobby, resumed=True),
+        *(Stood(ending) for ending in Ending),
+        *(Refused(why) for why in Refusal),
+        *(Refused(why, "k" * 12) for why in Refusal),
+        Kept("k" * 12),
+    ]
+
+
+@given(members(), messages())
+def test_no_event_lets_a_name_or_a_text_act(member: Member, message: Message) -> None:
+    for happening in room_events(member, message):
+        assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), happening, "en"))
+    for event in personal_events(member, message):
+        assert_harmless(fragments.for_one(session(), event))
+
+
+def test_every_event_has_its_template() -> None:
+    message = Message(1, "k" * 12, Member(VisitorId("a"), "Ann"), "hello", 0.0)
+    used = {type(event) for event in (*room_events(message.by, message), *personal_events(message.by, message))}
+    told_by = {re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower() for event in used}
+    others = {"counts", "face", "taken_over"}
+    assert {path.stem for path in FRAGMENTS} == told_by | others

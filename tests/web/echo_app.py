@@ -1,0 +1,142 @@
+"""A small app with every kind of handler that a server must survive; `python tests/web/echo_app.py` serves it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from quart import Quart, Websocket, websocket
+
+from quart_chat.server import listen, load_config, main, serve
+from quart_chat.web.asgi import FloodError, GuardedWebsocket, TrustedProxies
+
+RESTARTING = 1012
+PIECE = "x" * 60_000  # characters; below the limit of a message
+
+
+class Echo(Quart):
+    """The app, and what its tests look at."""
+
+    asgi_websocket_class = GuardedWebsocket
+
+    def __init__(self) -> None:
+        super().__init__("echo")
+        self.sockets: set[Websocket] = set()
+        self.refuses = False
+        self.ended = 0
+        self.extensions["drain"] = self.drain
+
+    async def drain(self) -> None:
+        """Refuse new sockets, close the others with 1012. One that does not read keeps nobody else waiting."""
+        self.refuses = True
+        await asyncio.gather(*(socket.close(RESTARTING) for socket in self.sockets))
+
+    @asynccontextmanager
+    async def open_socket(self) -> AsyncIterator[Websocket]:
+        """Accept the socket at hand and know it until its handler ends."""
+        socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined] # a proxy's object has no type
+        await socket.accept()
+        self.sockets.add(socket)
+        try:
+            yield socket
+        finally:
+            self.sockets.discard(socket)
+            self.ended += 1
+
+
+def create_echo(hops: int = 0) -> Echo:
+    """Make the app, behind this many trusted proxies."""
+    app = Echo()
+
+    @app.before_websocket
+    async def refuse_when_draining() -> tuple[str, int] | None:
+        return ("restarting", 503) if app.refuses else None
+
+    @app.get("/")
+    async def hello() -> str:
+        return "hello"
+
+    @app.websocket("/echo")
+    async def echo() -> None:
+        async with app.open_socket() as socket:
+            while True:
+                await socket.send(await socket.receive())
+
+    @app.websocket("/slow")
+    async def echo_when_told() -> None:
+        async with app.open_socket() as socket:
+            await app.extensions["told"].wait()
+            try:
+                while True:
+                    await socket.send(await socket.receive())
+            except FloodError:
+                await socket.close(1008)
+
+    @app.websocket("/careless")
+    async def listen_when_told() -> None:
+        async with app.open_socket() as socket:
+            await app.extensions["told"].wait()
+            while True:
+                await socket.receive()
+
+    @app.websocket("/pour")
+    async def pour() -> None:
+        async with app.open_socket() as socket:
+            while True:
+                await socket.send(PIECE)
+
+    @app.websocket("/fail")
+    async def fail() -> None:
+        async with app.open_socket() as socket:
+            await socket.receive()
+            raise RuntimeError("as the test wants it")
+
+    @app.websocket("/return")
+    async def end() -> None:
+        async with app.open_socket() as socket:
+            await socket.receive()
+
+    @app.websocket("/close/<int:code>")
+    async def close(code: int) -> None:
+        async with app.open_socket() as socket:
+            await socket.receive()
+            await socket.close(code)
+
+    @app.before_serving
+    async def start() -> None:
+        app.extensions["told"] = asyncio.Event()
+        if "ECHO_NEVER_STARTS" in os.environ:
+            print("starting", flush=True)
+            await asyncio.Event().wait()
+        if "ECHO_CANNOT_START" in os.environ:
+            raise RuntimeError("as the test wants it")
+
+    @app.after_serving
+    async def stop() -> None:
+        print(f"{app.ended} handlers ended, {len(app.sockets)} sockets left", flush=True)
+
+    app.asgi_app = TrustedProxies(app.asgi_app, hops)  # type: ignore[method-assign] # as Quart's docs say
+    return app
+
+
+@asynccontextmanager
+async def serving(app: Quart, **settings: float) -> AsyncIterator[int]:
+    """Serve the app on this loop, with these settings of Hypercorn changed; yields the port."""
+    config, stop = load_config(), asyncio.Event()
+    for name, value in settings.items():
+        setattr(config, name, value)
+    sock = listen("127.0.0.1", 0, config.backlog)
+    port: int = sock.getsockname()[1]
+    server = asyncio.create_task(serve(app, config, sock=sock, stop=stop))
+    try:
+        yield port
+    finally:
+        stop.set()
+        await server
+
+
+if __name__ == "__main__":
+    if os.environ.get("ECHO_LOOP") == "asyncio":
+        sys.modules["uvloop"] = None  # type: ignore[assignment] # None makes its import fail
+    main(create_echo)
