@@ -29,7 +29,7 @@ LIBRARIES_OF: dict[str, set[str]] = {
     "settings": set(),
     "log": set(),
     "backends": set(),
-    "delivery": set(),
+    "delivery": {"hypercorn"},  # the fast wire reaches for its transport
 }
 
 

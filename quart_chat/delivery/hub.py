@@ -70,10 +70,14 @@ class Renderer(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """What goes out in one frame."""
+    """What goes out in one frame to all, and after it to single members."""
 
     number: int
     happenings: list[Happening] = field(default_factory=list)
+    own: dict[Session, list[Frame]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.happenings or self.own)
 
 
 class Channel:
@@ -112,6 +116,13 @@ class Channel:
         else:
             self._append(event)
 
+    def send_own(self, session: Session, frame: Frame) -> None:
+        """Send one member an answer of its own, after what the room was told before."""
+        if self._writing is None:
+            session.send(frame)
+        else:
+            self._batches[-1].own.setdefault(session, []).append(frame)
+
     def flush(self) -> None:
         """Send everything now."""
         for _ in self._writing or self._write():
@@ -124,6 +135,8 @@ class Channel:
             self._gathering.cancel()
 
     def _append(self, happening: Happening) -> None:
+        if self._batches[-1].own:
+            self._seal()  # so that nobody hears of this before the answer to what came first
         self._batches[-1].happenings.append(happening)
         if self._writing is None:
             self._writing = self._write()
@@ -157,13 +170,15 @@ class Channel:
 
     def _write(self) -> Iterator[None]:
         """Write out batch after batch, one member a step."""
-        while self._batches[0].happenings:
+        while self._batches[0]:
             self._seal()
             batch = self._batches.popleft()
             frames: dict[str, Frame] = {}
             for session, first_unseen in list(self._members.items()):
-                if first_unseen <= batch.number:
+                if batch.happenings and first_unseen <= batch.number:
                     session.send(self._frame(frames, batch, session.language))
+                for frame in batch.own.get(session, ()):
+                    session.send(frame)
                 yield
 
     def _frame(self, frames: dict[str, Frame], batch: Batch, language: str) -> Frame:
@@ -175,7 +190,7 @@ class Channel:
 
     def _seal(self) -> None:
         """Begin a new batch, unless the last one is still empty."""
-        if self._batches[-1].happenings:
+        if self._batches[-1]:
             self._batches.append(Batch(self._batches[-1].number + 1))
 
 
@@ -201,8 +216,13 @@ class Hub:
             self.unsubscribe(session)
         elif isinstance(event, Talking):
             self._subscribe(session, event.view.room)
-        if session.wire:
-            session.send(Frame(self._renderer.for_one(session, event)))
+        if not session.wire:
+            return
+        frame = Frame(self._renderer.for_one(session, event))
+        if session.channel and not isinstance(event, Talking):
+            session.channel.send_own(session, frame)
+        else:
+            session.send(frame)
 
     def unsubscribe(self, session: Session) -> None:
         """Let a session hear no more of its room, after what has been said there until now."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quart import Quart
 
 STORED_MESSAGES = 64  # messages a handler may lag behind; a page never sends more than its frame burst at once
+SERVER_SEND = "quart_chat.server_send"  # in a WebSocket scope's extensions
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
@@ -78,12 +79,14 @@ class GuardedWebsocket(ASGIWebsocketConnection):
     def __init__(self, app: "Quart", scope: WebsocketScope) -> None:
         super().__init__(app, scope)
         self.queue: Inbox = Inbox()
+        self._closing = False
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Run the handler until it ends, the client is gone or the server cancels this; nothing runs on after it.
 
         Quart's own leaves the handler behind, waiting for ever, when the server cancels.
         """
+        self.scope.setdefault("extensions", {})[SERVER_SEND] = send  # type: ignore[assignment] # a key of our own
         hearing = asyncio.create_task(self.handle_messages(receive))
         handling = asyncio.create_task(self.handle_websocket(self._create_websocket_from_scope(send), send))
         try:
@@ -106,10 +109,17 @@ class GuardedWebsocket(ASGIWebsocketConnection):
 
         async def end(event: ASGISendEvent) -> None:
             if event["type"] == "websocket.close":
+                if self._closing:
+                    return
                 event["code"] = POLICY_VIOLATION if self.queue.overflowed else INTERNAL_ERROR
             await send(event)
 
         await super().handle_websocket(websocket, end)
+
+    async def close_connection(self, send: ASGISendCallable, code: int, reason: str) -> None:
+        """Close; from now on, not from when the client has taken it, the handler may end."""
+        self._closing = True
+        await super().close_connection(send, code, reason)
 
 
 def _message(event: WebsocketReceiveEvent) -> str | bytes:

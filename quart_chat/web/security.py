@@ -16,7 +16,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 bits
 
 HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
-    "Referrer-Policy": "no-referrer",  # the address of a room holds its code
+    "Referrer-Policy": "same-origin",  # a room's address holds its code; with no-referrer our own forms had no Origin
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -7,7 +7,7 @@ from quart import Blueprint, Websocket, abort, websocket
 
 from quart_chat.chat import Doorway
 from quart_chat.delivery.session import Arrival, PageToken, Session
-from quart_chat.delivery.wire import POLICY, RESTARTING, Frame, PlainWire, Wire
+from quart_chat.delivery.wire import POLICY, RESTARTING, Frame, Wire, open_wire
 from quart_chat.domain.codes import read_code
 from quart_chat.domain.commands import Command, Say, Typing
 from quart_chat.domain.events import Ending, Refusal, Refused, Stood
@@ -15,6 +15,7 @@ from quart_chat.domain.rooms import LOBBY, Kind, room_of
 from quart_chat.domain.visitors import BrowserId
 from quart_chat.log import log
 from quart_chat.web import frames, security
+from quart_chat.web.asgi import SERVER_SEND, FloodError
 from quart_chat.web.parts import Parts
 
 CLOSED_AT_ONCE = 50  # sockets told to reconnect before the next ones get a moment
@@ -90,7 +91,7 @@ class Conversation:
         self._parts = parts
         self._socket = socket
         self._page = page
-        self._wire: Wire = PlainWire(socket)
+        self._wire: Wire = open_wire(socket, socket.scope["extensions"].get(SERVER_SEND))
 
     async def hold(self) -> None:
         """Connect the page to its session, then listen until either side is done. A close is never a leave."""
@@ -116,8 +117,13 @@ class Conversation:
 
     async def _greet_and_listen(self, session: Session, arrival: Arrival) -> None:
         await self._greet(session, arrival)
-        while True:
-            await self._hear(session, await self._socket.receive())
+        try:
+            while True:
+                await self._hear(session, await self._socket.receive())
+        except FloodError:
+            log.warning("flood closed")
+            self._wire.close(POLICY, "too many frames")
+            await asyncio.Event().wait()  # the writer ends this conversation
 
     async def _greet(self, session: Session, arrival: Arrival) -> None:
         """Show a page that comes back where it is; a fresh one shows its door already."""

@@ -1,0 +1,95 @@
+import asyncio
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+
+from quart_chat.app import create_app
+from quart_chat.delivery import wire
+from quart_chat.delivery.session import Sessions
+from quart_chat.delivery.wire import FastWire, Frame, PlainWire
+from quart_chat.settings import Settings
+from tests.web.guest import Company, serving
+
+
+async def test_under_the_pinned_hypercorn_every_socket_takes_the_fast_way(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[object] = []
+    opened = Sessions.open
+
+    def noting(self: Sessions, *arguments: object) -> object:
+        taken.append(arguments[-1])
+        return opened(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sessions, "open", noting)
+    await company.in_lobby("Ann")
+    assert [type(each) for each in taken] == [FastWire]
+
+
+async def test_another_server_is_served_the_plain_way() -> None:
+    app = create_app(Settings())
+    async with app.test_app() as served:
+        client = served.test_client()
+        page = await (await client.get("/lobby")).get_data(as_text=True)
+        address = page.split('hx-ws:connect="')[1].split('"')[0].replace("&amp;", "&")
+        async with client.websocket(address, headers={"Origin": "http://localhost"}) as socket:
+            await socket.send('{"do":"enter","name":"Ann"}')
+            assert 'data-at="talk"' in await socket.receive()
+
+
+@pytest.mark.parametrize("way", [FastWire, PlainWire])
+async def test_both_ways_keep_the_order_of_room_own_answers_and_close(
+    way: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way is PlainWire:
+        monkeypatch.setattr(wire, "transport_of", lambda send: None)
+    async with serving(Settings()) as address:
+        company = Company(address)
+        ann = await company.in_lobby("Ann")
+        ann.forgets()
+        await ann.say("one")
+        key = await ann.say("")
+        await ann.say("two")
+        await ann.sees("two")
+        assert ann.shown.index(">one<") < ann.shown.index(f"#why-{key}") < ann.shown.index(">two<")
+    assert await ann.is_closed() == 1012
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536, 100_000])
+async def test_a_ready_frame_of_any_length_is_read_as_it_was_written(length: int) -> None:
+    text = "é" * (length // 2) + "x" * (length % 2)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from base64 import b64encode
+        from hashlib import sha1
+
+        request = await reader.readuntil(b"\r\n\r\n")
+        key = next(
+            line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+        )
+        accept = b64encode(sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())  # noqa: S324 - RFC 6455
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        writer.write(b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + Frame(text).encoded)
+        await reader.read(1)  # its close frame
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/", max_size=None) as socket:
+            assert await socket.recv() == text
+
+
+async def test_a_client_that_never_reads_is_cut_and_costs_nobody_a_message(company: Company) -> None:
+    ann, slow = await company.in_lobby("Ann"), await company.in_lobby("Slow")
+    assert slow._socket
+    slow._socket.transport.pause_reading()
+    text = "x" * 2000
+    for _ in range(4000):
+        await ann.say(text)
+    last = await ann.say("the last one")
+    await ann.sees(last)
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{company.base}/healthz")).text == "ok"
+    slow._socket.transport.resume_reading()
+    assert await slow.is_closed() == 1006
