@@ -1,6 +1,7 @@
 """The composition root: the only file that knows which concrete parts make up the app."""
 
 import asyncio
+import itertools
 import os
 import random
 import secrets
@@ -22,6 +23,7 @@ from quart_chat.web import security
 from quart_chat.web.api import api_routes
 from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
 from quart_chat.web.assets import Assets
+from quart_chat.web.doorkeeper import Doorkeeper
 from quart_chat.web.fragments import Fragments
 from quart_chat.web.pages import page_routes
 from quart_chat.web.parts import Parts
@@ -77,15 +79,17 @@ def assemble(settings: Settings) -> Parts:
     templates = Templates(assets.url, settings.source_url)
     sessions = Sessions(_allowance(settings), clock)
     hub = Hub(sessions, Fragments(templates))
+    secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
     backend = MemoryBackend(hub, clock, new_pair_id=lambda: secrets.token_urlsafe(9))
     return Parts(
         settings=settings,
-        secret_key=(settings.secret_key or secrets.token_hex(32)).encode(),
+        secret_key=secret_key,
         boot=secrets.token_hex(4),
         clock=clock,
         chance=chance,
         assets=assets,
         templates=templates,
+        doorkeeper=Doorkeeper(settings, secret_key, clock),
         sessions=sessions,
         hub=hub,
         backend=backend,
@@ -120,10 +124,11 @@ def _keep_time(app: Quart, parts: Parts) -> None:
 
 
 async def _tick(parts: Parts) -> None:
-    while True:
+    for second in itertools.count():
         await asyncio.sleep(TICK)
         try:
             await parts.chat.tick()
+            parts.hub.beat(second)
             parts.sessions.forget_the_gone()
         except Exception:
             log.exception("tick failed")

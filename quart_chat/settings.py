@@ -32,6 +32,11 @@ class Settings:
     frames_per_minute: int = _number(120, "Frames one page may send in a minute.")
     frame_burst: int = _number(60, "Frames one page may send at once.")
     messages_per_5s: int = _number(5, "Messages one page may send in 5 seconds.")
+    sockets_per_address: int = _number(20, "Sockets one address may have open; an IPv6 /64 is one address.")
+    handshakes_per_minute: int = _number(30, "Sockets one address may open in a minute.")
+    rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")
+    wrong_codes_per_minute: int = _number(10, "Wrong room codes an address may try in a minute before it has to wait.")
+    sockets_per_process: int = _number(10_000, "Sockets this process takes; beyond, visitors see a page that says so.")
     log_level: str = _words("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     @classmethod
@@ -50,10 +55,11 @@ def _read(name: str, kind: Any, environ: Mapping[str, str]) -> Any:
     text = environ[name.upper()].strip()
     if kind in (str, "str"):
         return text
+    least = 0 if name == "trusted_hops" else 1
     try:
         number = int(text)
     except ValueError:
         number = -1
-    if number < 0:
-        raise BadSetting(f"{name.upper()} takes a whole number of at least 0, not {text!r}")
+    if number < least:
+        raise BadSetting(f"{name.upper()} takes a whole number of at least {least}, not {text!r}")
     return number

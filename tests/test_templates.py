@@ -263,5 +263,5 @@ def test_every_event_has_its_template() -> None:
     message = Message(1, "k" * 12, Member(VisitorId("a"), "Ann"), "hello", 0.0)
     used = {type(event) for event in (*room_events(message.by, message), *personal_events(message.by, message))}
     told_by = {re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower() for event in used}
-    others = {"counts", "face", "taken_over"}
+    others = {"counts", "face", "taken_over", "turned_away"}
     assert {path.stem for path in FRAGMENTS} == told_by | others

@@ -14,6 +14,8 @@ from quart_chat.domain.rooms import RoomId
 from quart_chat.domain.visitors import Member, VisitorId
 
 WRITES_AT_ONCE = 100  # members written to before other work gets a turn
+BEAT_EVERY = 20  # seconds
+BEAT = Frame('{"beat": 1}')  # JSON without content, which htmx hears and does not show
 GATHERED_FOR = 1.0  # seconds in which joins and leaves are gathered once there was one
 
 
@@ -223,6 +225,15 @@ class Hub:
             session.channel.send_own(session, frame)
         else:
             session.send(frame)
+
+    def beat(self, second: int) -> None:
+        """Let every page hear something every `BEAT_EVERY` seconds, a part of them each second.
+
+        A page that hears nothing for longer knows that its line is dead, even if its system calls it open.
+        """
+        for session in self._sessions:
+            if (session.beat_slot + second) % BEAT_EVERY == 0:
+                session.send(BEAT)
 
     def unsubscribe(self, session: Session) -> None:
         """Let a session hear no more of its room, after what has been said there until now."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2s
 from typing import TYPE_CHECKING, NewType
+from zlib import crc32
 
 from quart_chat.chat import RESUME_WINDOW, Doorway
 from quart_chat.delivery.wire import REPLACED, Frame, Wire
@@ -38,10 +39,13 @@ class Allowance:
 class Session:
     """A visitor, its wire if it is connected, and the room it listens to."""
 
-    __slots__ = ("channel", "doorway", "frames", "language", "messages", "strikes", "typing", "visitor", "wire")
+    __slots__ = (
+        *("beat_slot", "channel", "doorway", "frames", "language", "messages", "strikes", "typing", "visitor", "wire"),
+    )
 
     def __init__(self, visitor: Visitor, doorway: Doorway, language: str, allowance: Allowance, now: float) -> None:
         self.visitor = visitor
+        self.beat_slot = crc32(visitor.id.encode())
         self.doorway = doorway
         self.language = language
         self.wire: Wire | None = None

@@ -16,7 +16,7 @@ TEXT_FRAME = 0x81  # the last and only frame of a text message
 
 REPLACED = 4409  # the same page is open elsewhere: stay away
 RESTARTING = 1012
-TOO_SLOW = 1013
+TRY_LATER = 1013
 POLICY = 1008
 BROKEN = 1011
 
@@ -91,7 +91,7 @@ class PlainWire:
         self._waiting += len(frame)
         if self._waiting > WRITE_LIMIT:
             self._frames.clear()
-            self.close(TOO_SLOW, "too slow")
+            self.close(TRY_LATER, "too slow")
         self._something_to_do.set()
 
     def close(self, code: int, reason: str = "") -> None:
@@ -145,10 +145,11 @@ class FastWire:
         """Wait until the wire is closed, then give the client a moment to take that."""
         await self._to_be_closed.wait()
         assert self._closing is not None  # noqa: S101 - set before the event
-        with suppress(ConnectionError, RuntimeError, TimeoutError):
+        try:
             async with asyncio.timeout(CLOSE_LIMIT):
-                return await self._socket.close(*self._closing)
-        self._transport.abort()
+                await self._socket.close(*self._closing)
+        except (ConnectionError, RuntimeError, TimeoutError):
+            self._transport.abort()
 
 
 def open_wire(socket: Socket, send: object) -> Wire:

@@ -1,6 +1,12 @@
 """How much of something one visitor or address may do."""
 
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+LONGEST_WAIT = 3600.0  # seconds between two guesses, however many were wrong
+KEYS_KEPT = 50_000  # addresses remembered at once; some 10 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +57,66 @@ class Bucket:
         gained = max(0.0, now - self._updated) * self._limit.rate
         self._tokens = min(self._limit.burst, self._tokens + gained)
         self._updated = max(self._updated, now)
+
+
+class GrowingWait:
+    """Lets so many failures pass, then makes each further one cost twice the wait of the one before."""
+
+    __slots__ = ("_allowed", "_beyond", "_until")
+
+    def __init__(self, limit: Limit, now: float) -> None:
+        self._allowed = Bucket(limit, now)
+        self._beyond = 0
+        self._until = now
+
+    def may_try(self, now: float) -> bool:
+        """Say whether the last wait is over."""
+        return now >= self._until
+
+    def fail(self, now: float) -> None:
+        """Note one more failure."""
+        if self._allowed.take(now):
+            return
+        self._beyond += 1
+        self._until = now + min(2.0**self._beyond, LONGEST_WAIT)
+
+    def is_full(self, now: float) -> bool:
+        """Say whether nothing has failed lately, so that this may be forgotten."""
+        return self.may_try(now) and self._allowed.is_full(now)
+
+
+class Forgettable(Protocol):
+    """Something kept per address for as long as it matters."""
+
+    def is_full(self, now: float) -> bool:
+        """Say whether a new one would be no different."""
+
+
+T = TypeVar("T", bound=Forgettable)
+
+
+class Ledger(Generic[T]):
+    """One bucket (or wait) a key, made when first asked for; no more than `most`, the longest unused go first."""
+
+    def __init__(self, make: Callable[[float], T], most: int = KEYS_KEPT) -> None:
+        self._make = make
+        self._most = most
+        self._entries: OrderedDict[str, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def of(self, key: str, now: float) -> T:
+        """The entry of a key."""
+        if key not in self._entries:
+            self._forget(now)
+            self._entries[key] = self._make(now)
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def _forget(self, now: float) -> None:
+        while self._entries:
+            oldest = next(iter(self._entries))
+            if len(self._entries) < self._most and not self._entries[oldest].is_full(now):
+                return
+            del self._entries[oldest]

@@ -7,9 +7,8 @@ import msgspec
 from quart import Blueprint, Response, abort, current_app, request
 from quart_schema import hide, tag, validate_response
 
-from quart_chat.domain.codes import read_code
 from quart_chat.domain.rooms import Kind, room_of
-from quart_chat.web.pages import Pages, create_room
+from quart_chat.web.pages import Pages
 from quart_chat.web.parts import Parts
 
 
@@ -58,7 +57,7 @@ def api_routes(parts: Parts) -> Blueprint:
         """Create a room."""
         if "Origin" in request.headers:
             pages.refuse_foreign_origin()
-        code = await create_room(parts)
+        code = await pages.create_room()
         return CreatedRoom(code, pages.link_to(code)), 201
 
     @blueprint.get("/api/rooms/<code>")
@@ -66,11 +65,11 @@ def api_routes(parts: Parts) -> Blueprint:
     @validate_response(OpenRoom)
     async def look(code: str) -> OpenRoom:
         """Look whether a room is open, and how many people are in it."""
-        read = read_code(code)
-        people = await parts.backend.people_in(room_of(read)) if read else None
-        if read is None or people is None:
+        found = await pages.find_room(code)
+        people = await parts.backend.people_in(room_of(found)) if found else None
+        if found is None or people is None:
             abort(404)
-        return OpenRoom(read, people)
+        return OpenRoom(found, people)
 
     @blueprint.get("/api/status")
     @tag(["status"])

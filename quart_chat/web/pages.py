@@ -78,7 +78,7 @@ def page_routes(parts: Parts) -> Blueprint:
     @hide
     async def create() -> Response:
         pages.refuse_foreign_origin()
-        return pages.to_room(await create_room(parts))
+        return pages.to_room(await pages.create_room())
 
     @blueprint.get("/safety")
     @hide
@@ -117,15 +117,6 @@ def page_routes(parts: Parts) -> Blueprint:
     return blueprint
 
 
-async def create_room(parts: Parts) -> RoomCode:
-    """Open a room under a code nobody has."""
-    for _ in range(CODE_TRIES):
-        code = new_code(parts.chance)
-        if await parts.backend.create_room(code):
-            return code
-    raise ServiceUnavailable
-
-
 class Pages:
     """What all pages share: who looks at them, in which language, and the headers that protect them."""
 
@@ -159,7 +150,9 @@ class Pages:
         return response
 
     def show_place(self, kind: Kind, code: RoomCode | None = None, waiting: int = 0) -> Response:
-        """The page of one of the four ways to talk."""
+        """The page of one of the four ways to talk; 503 when no more sockets are taken."""
+        if self._parts.doorkeeper.is_full():
+            abort(503)
         link = self.link_to(code) if code else ""
         return self.show("pages/place.html", place={"kind": kind.value, "code": code or ""}, link=link, waiting=waiting)
 
@@ -192,10 +185,27 @@ class Pages:
         counts = await self._parts.backend.counts()
         return {("rooms" if kind is Kind.ROOM else kind.value): number for kind, number in counts.items()}
 
+    async def create_room(self) -> RoomCode:
+        """Open a room under a code nobody has; 429 for an address that makes too many."""
+        if not self._parts.doorkeeper.may_make_room(self._who()):
+            log.warning("too many rooms", extra={"address": self._who()})
+            abort(429)
+        for _ in range(CODE_TRIES):
+            code = new_code(self._parts.chance)
+            if await self._parts.backend.create_room(code):
+                return code
+        raise ServiceUnavailable
+
     async def find_room(self, typed: str) -> RoomCode | None:
-        """The code of an open room, however it was typed."""
+        """The code of an open room, however it was typed; 429 for an address that seems to guess."""
+        if not self._parts.doorkeeper.may_guess(self._who()):
+            log.warning("too many wrong codes", extra={"address": self._who()})
+            abort(429)
         code = read_code(typed)
-        return code if code and await self._parts.backend.people_in(room_of(code)) is not None else None
+        if code and await self._parts.backend.people_in(room_of(code)) is not None:
+            return code
+        self._parts.doorkeeper.note_wrong_guess(self._who())
+        return None
 
     def link_to(self, code: RoomCode) -> str:
         """The address that invites into a room."""
@@ -209,6 +219,9 @@ class Pages:
         """Let no other site's page make a browser do something here."""
         if not security.comes_from_us(request.headers, request.scheme, frozenset()):
             abort(403)
+
+    def _who(self) -> str:
+        return self._parts.doorkeeper.name(request.remote_addr)
 
     def _origin(self) -> str:
         return f"{request.scheme}://{request.host}"

@@ -8,6 +8,7 @@ from quart_chat.delivery.session import Sessions
 from quart_chat.domain.ports import Backend, Chance, Clock
 from quart_chat.settings import Settings
 from quart_chat.web.assets import Assets
+from quart_chat.web.doorkeeper import Doorkeeper
 from quart_chat.web.templating import Templates
 
 
@@ -22,6 +23,7 @@ class Parts:
     chance: Chance
     assets: Assets
     templates: Templates
+    doorkeeper: Doorkeeper
     sessions: Sessions
     hub: Hub
     backend: Backend

@@ -7,7 +7,7 @@ from quart import Blueprint, Websocket, abort, websocket
 
 from quart_chat.chat import Doorway
 from quart_chat.delivery.session import Arrival, PageToken, Session
-from quart_chat.delivery.wire import POLICY, RESTARTING, Frame, Wire, open_wire
+from quart_chat.delivery.wire import POLICY, RESTARTING, TRY_LATER, Frame, Wire, open_wire
 from quart_chat.domain.codes import read_code
 from quart_chat.domain.commands import Command, Say, Typing
 from quart_chat.domain.events import Ending, Refusal, Refused, Stood
@@ -71,7 +71,7 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         scheme = "https" if socket.scheme == "wss" else "http"
         if not security.comes_from_us(socket.headers, scheme, allowed):
             abort(403)
-        if not gate.open:
+        if not gate.open or parts.doorkeeper.is_full():
             abort(503)
         page = _read_page(socket)
         if page is None:
@@ -79,9 +79,22 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         if not parts.sessions.may_open(page.token, page.browser):
             abort(403)
         await socket.accept()
-        await Conversation(parts, socket, page).hold()
+        who = parts.doorkeeper.name(socket.remote_addr)
+        if not parts.doorkeeper.admit(who):
+            return await _turn_away(parts, socket, who)
+        try:
+            await Conversation(parts, socket, page).hold()
+        finally:
+            parts.doorkeeper.release(who)
 
     return blueprint
+
+
+async def _turn_away(parts: Parts, socket: Websocket, who: str) -> None:
+    """Say why there is no place, and let the page try again by itself."""
+    log.warning("turned away", extra={"address": who})
+    await socket.send(parts.templates.render("fragments/turned_away.html", "en"))
+    await socket.close(TRY_LATER, "too many sockets")
 
 
 class Conversation:
