@@ -17,6 +17,8 @@ from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
 if TYPE_CHECKING:
     from quart_chat.delivery.hub import Channel
 
+PAGES_KEPT = 8  # of one visitor; each reload adds one, and going back may need the one before
+
 PageToken = NewType("PageToken", str)
 """Secret of one loaded page: whoever connects with it is this visitor."""
 
@@ -152,4 +154,7 @@ class Sessions:
 
     def _adopt(self, page: PageToken, session: Session) -> None:
         self._by_page[page] = session
-        self._pages.setdefault(session.visitor.id, []).append(page)
+        pages = self._pages.setdefault(session.visitor.id, [])
+        pages.append(page)
+        if len(pages) > PAGES_KEPT:
+            del self._by_page[pages.pop(0)]

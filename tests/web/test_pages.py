@@ -174,3 +174,24 @@ async def test_the_socket_refuses_what_is_no_handshake(client: httpx.AsyncClient
 async def test_a_large_form_is_refused(client: httpx.AsyncClient, url: str) -> None:
     refused = await client.post("/rooms", headers={"Origin": url}, content=b"x" * 100_000)
     assert refused.status_code in (303, 413)
+
+
+FIRST_VISIT = 45_000  # bytes over the wire
+
+
+@pytest.mark.parametrize("path", ["/", "/text", "/lobby"])
+async def test_a_first_visit_is_light_and_a_second_one_is_a_single_request(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    async def weigh(path: str) -> tuple[int, httpx.Response]:
+        async with client.stream("GET", path) as response:
+            return sum([len(chunk) async for chunk in response.aiter_raw()]), response
+
+    weight, page = await weigh(path)
+    assert page.headers["Content-Encoding"] == "gzip"
+    html = (await client.get(path)).text
+    for needed in set(re.findall(r'<(?:link rel="(?:stylesheet|icon)"|script)[^>]* ?(?:href|src)="([^"]+)"', html)):
+        more, asset = await weigh(needed)
+        assert "immutable" in asset.headers["Cache-Control"]
+        weight += more
+    assert weight < FIRST_VISIT
