@@ -18,7 +18,7 @@ import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
-from hypercorn.protocol.events import Event
+from hypercorn.protocol.events import Event, StreamClosed
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart
@@ -178,6 +178,7 @@ class Stream(WSStream):
         if self.closed:
             self._stop_pinging()
         elif self.buffer.length > self.buffer.max_length:
+            await self.send(StreamClosed(stream_id=self.stream_id))  # the app hears of it first
             raise ConnectionAbortedError("message too big")
 
     async def _send_pings(self) -> None:

@@ -83,7 +83,7 @@ def create_echo(hops: int = 0) -> Echo:
     @app.websocket("/pour")
     async def pour() -> None:
         async with app.open_socket() as socket:
-            while True:
+            while not app.refuses:
                 await socket.send(PIECE)
 
     @app.websocket("/fail")
@@ -102,6 +102,13 @@ def create_echo(hops: int = 0) -> Echo:
         async with app.open_socket() as socket:
             await socket.receive()
             await socket.close(code)
+
+    @app.websocket("/hurry")
+    async def end_while_closing() -> None:
+        async with app.open_socket() as socket:
+            closing = asyncio.create_task(socket.close(RESTARTING))
+            await asyncio.sleep(0)
+            closing.cancel()
 
     @app.before_serving
     async def start() -> None:
@@ -122,7 +129,7 @@ def create_echo(hops: int = 0) -> Echo:
 
 @asynccontextmanager
 async def serving(app: Quart, **settings: float) -> AsyncIterator[int]:
-    """Serve the app on this loop, with these settings of Hypercorn changed; yields the port."""
+    """Serve the app on this loop, with these settings of Hypercorn changed; yields the port once it answers."""
     config, stop = load_config(), asyncio.Event()
     for name, value in settings.items():
         setattr(config, name, value)
@@ -130,10 +137,19 @@ async def serving(app: Quart, **settings: float) -> AsyncIterator[int]:
     port: int = sock.getsockname()[1]
     server = asyncio.create_task(serve(app, config, sock=sock, stop=stop))
     try:
+        await _answer(port)
         yield port
     finally:
         stop.set()
         await server
+
+
+async def _answer(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.0\r\n\r\n")
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
@@ -65,6 +65,42 @@ async def test_a_handler_that_closes_has_its_own_code(url: str, code: int) -> No
     async with connect(f"{url}/close/{code}") as socket:
         await socket.send("go")
         assert await close_code(socket) == code
+
+
+async def test_a_handler_that_ends_while_its_close_is_under_way_closes_once(app: Echo) -> None:
+    nothing: asyncio.Queue[Any] = asyncio.Queue()
+    events: list[str] = []
+
+    async def send_to_one_who_does_not_read(event: ASGISendEvent) -> None:
+        events.append(event["type"])
+        if events == ["websocket.accept", "websocket.close"]:
+            await asyncio.Event().wait()
+
+    await app(websocket_scope("/hurry"), nothing.get, send_to_one_who_does_not_read)
+    assert events == ["websocket.accept", "websocket.close"]
+
+
+async def test_a_handler_ends_when_the_server_cancels_it(app: Echo) -> None:
+    nothing: asyncio.Queue[Any] = asyncio.Queue()
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    serving_one = asyncio.create_task(app(websocket_scope("/echo"), nothing.get, events.put))
+    assert (await events.get())["type"] == "websocket.accept"
+    serving_one.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving_one
+    assert app.ended == 1
+
+
+def websocket_scope(path: str) -> Any:
+    """As little of a scope as Quart needs."""
+    return {
+        "type": "websocket",
+        "asgi": {"spec_version": "2.3"},
+        "scheme": "ws",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"test")],
+    }
 
 
 async def test_a_busy_handler_finds_what_was_sent_meanwhile(app: Echo, url: str) -> None:

@@ -13,7 +13,6 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -93,9 +92,9 @@ def started(*command: str, **environ: str) -> Iterator[Program]:
 
 
 @contextmanager
-def running(**environ: str) -> Iterator[Program]:
-    """Start the echo app and wait until it says where it listens."""
-    with started(**environ) as program:
+def running(*command: str, **environ: str) -> Iterator[Program]:
+    """Start the echo app, or another command, and wait until it says where it listens."""
+    with started(*command, **environ) as program:
         line = program.says()
         assert line.startswith("quart-chat listens on http://127.0.0.1:")
         yield Program(program.process, int(line.rpartition(":")[2]))
@@ -174,6 +173,20 @@ def test_a_second_sigterm_changes_nothing() -> None:
         assert program.end(signal.SIGTERM) == (0, "1 handlers ended, 0 sockets left\n", "")
 
 
+STOPPED_ONCE_MORE = """
+import os, signal
+from quart_chat.server import main
+from tests.web.echo_app import create_echo
+main(create_echo)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_sigterm_after_the_end_changes_nothing() -> None:
+    with running("-c", STOPPED_ONCE_MORE) as program:
+        assert program.end(signal.SIGTERM) == (0, "0 handlers ended, 0 sockets left\n", "")
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_sigterm_while_the_app_starts_ends_quietly(loop: str) -> None:
     with started(ECHO_NEVER_STARTS="1", ECHO_LOOP=loop) as program:
@@ -181,9 +194,15 @@ def test_sigterm_while_the_app_starts_ends_quietly(loop: str) -> None:
         assert program.end(signal.SIGTERM) == (0, "", "")
 
 
+MAKES_SLOWLY = """
+import time
+from quart_chat.server import main
+main(lambda: print("making", flush=True) or time.sleep(60))
+"""
+
+
 def test_sigterm_while_the_app_is_made_ends_quietly() -> None:
-    slow = "import time; from quart_chat.server import main; main(lambda: print('making', flush=True) or time.sleep(60))"
-    with started("-c", slow) as program:
+    with started("-c", MAKES_SLOWLY) as program:
         assert program.says() == "making\n"
         assert program.end(signal.SIGTERM) == (0, "", "")
 
@@ -248,7 +267,7 @@ def test_going_on_after_a_message_too_big_ends_the_connection_and_costs_no_memor
 def test_a_message_too_big_is_answered_with_1009_and_ends_the_connection() -> None:
     with running() as program, raw_socket(program.port, "/echo") as (client, _):
         client.sendall(frame(b"x" * 65537))
-        assert read_to_end(client) == CLOSED_TOO_BIG
+        assert read_to_end(client).endswith(CLOSED_TOO_BIG)
         assert program.end(signal.SIGTERM) == (0, "1 handlers ended, 0 sockets left\n", "")
 
 
@@ -263,12 +282,14 @@ def test_a_flood_of_a_busy_handler_costs_no_memory() -> None:
 
 async def test_a_client_that_answers_no_ping_is_dropped_and_others_stay() -> None:
     app = create_echo()
-    async with serving(app, websocket_ping_interval=0.25, read_timeout=2) as port:
-        async with connect(f"ws://127.0.0.1:{port}/echo") as answering:
-            await asyncio.to_thread(stay_mute, port, "/echo")
-            await until(lambda: app.ended == 1)
-            await answering.send("still here")
-            assert await answering.recv() == "still here"
+    async with (
+        serving(app, websocket_ping_interval=0.25, read_timeout=2) as port,
+        connect(f"ws://127.0.0.1:{port}/echo") as answering,
+    ):
+        await asyncio.to_thread(stay_mute, port, "/echo")
+        await until(lambda: app.ended == 1)
+        await answering.send("still here")
+        assert await answering.recv() == "still here"
 
 
 def stay_mute(port: int, path: str) -> None:
@@ -283,6 +304,21 @@ async def test_a_client_that_never_reads_is_dropped(monkeypatch: pytest.MonkeyPa
         never_reading = raw_socket(port, "/pour")
         await asyncio.to_thread(never_reading.__enter__)
         await until(lambda: app.ended == 1)
+        never_reading.__exit__(None, None, None)
+
+
+async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "LINGER", 0.1)
+    app = create_echo()
+    async with (
+        serving(app, websocket_ping_interval=0.25, read_timeout=1) as port,
+        everything_returns_to_the_start(),
+    ):
+        never_reading = raw_socket(port, "/pour")
+        await asyncio.to_thread(never_reading.__enter__)
+        await until(lambda: app.ended == 1 and not server.Connection.open)
         never_reading.__exit__(None, None, None)
 
 
@@ -318,7 +354,7 @@ async def everything_returns_to_the_start() -> AsyncIterator[None]:
 
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event to wait on
             await asyncio.sleep(0.01)
 
 
