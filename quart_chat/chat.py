@@ -86,8 +86,8 @@ class Chat:
                 await self._enter(visitor, doorway, name)
             case Leave(room):
                 await self._leave(visitor, room)
-            case Seek(name):
-                await self._seek(visitor, doorway.kind, clean_name(name))
+            case Seek(name, agreed):
+                await self._seek(visitor, doorway.kind, clean_name(name), agreed)
             case Next(room):
                 await self._next_stranger(visitor, room)
             case Stop(room):
@@ -159,8 +159,10 @@ class Chat:
         if await self._backend.leave(room, visitor.id):
             self._bus.tell(visitor.id, Stood(Ending.LEFT))
 
-    async def _seek(self, visitor: Visitor, kind: Kind, name: str) -> None:
-        if kind.is_pair and await self._backend.seek(kind, visitor, name):
+    async def _seek(self, visitor: Visitor, kind: Kind, name: str, agreed: bool) -> None:
+        if not agreed:
+            self._bus.tell(visitor.id, Refused(Refusal.RULES))
+        elif kind.is_pair and await self._backend.seek(kind, visitor, name):
             await self._wait(visitor.id, kind)
 
     async def _next_stranger(self, visitor: Visitor, room: RoomId) -> None:

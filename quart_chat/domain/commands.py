@@ -17,9 +17,10 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Seek:
-    """Look for a stranger."""
+    """Look for a stranger; `agreed` to the rules, and 18 or older."""
 
     name: str
+    agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

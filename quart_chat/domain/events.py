@@ -68,6 +68,7 @@ class Refusal(StrEnum):
     TOO_FAST = "too fast"
     NOT_DELIVERED = "not delivered"
     NO_SUCH_ROOM = "no such room"
+    RULES = "rules"
     NOT_NOW = "not now"
 
 

@@ -30,12 +30,13 @@ class Enter(msgspec.Struct, tag_field="do", tag="enter"):
 
 
 class Seek(msgspec.Struct, tag_field="do", tag="seek"):
-    """`{"do": "seek", "name": ...}`."""
+    """`{"do": "seek", "name": ..., "agreed": "yes"}`."""
 
     name: Name
+    agreed: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
     def command(self) -> commands.Command:
-        return commands.Seek(self.name)
+        return commands.Seek(self.name, self.agreed == "yes")
 
 
 class Say(msgspec.Struct, tag_field="do", tag="say"):
