@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from functools import partial
 
 from quart import Quart, Response
 from quart_schema import Info, QuartSchema
@@ -17,6 +18,7 @@ from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
 from quart_chat.domain.limits import Limit
+from quart_chat.domain.signals import SIGNALS_PER_CALL
 from quart_chat.log import log
 from quart_chat.settings import Settings
 from quart_chat.web import security
@@ -25,6 +27,7 @@ from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
 from quart_chat.web.assets import Assets
 from quart_chat.web.doorkeeper import Doorkeeper
 from quart_chat.web.fragments import Fragments
+from quart_chat.web.ice import ice_servers
 from quart_chat.web.pages import page_routes
 from quart_chat.web.parts import Parts
 from quart_chat.web.socket import Gate, socket_routes
@@ -78,7 +81,7 @@ def assemble(settings: Settings) -> Parts:
     assets = Assets(ROOT / "static")
     templates = Templates(assets.url, settings.source_url)
     sessions = Sessions(_allowance(settings), clock)
-    hub = Hub(sessions, Fragments(templates))
+    hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock)))
     secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
     backend = MemoryBackend(hub, clock, new_pair_id=lambda: secrets.token_urlsafe(9))
     return Parts(
@@ -93,7 +96,7 @@ def assemble(settings: Settings) -> Parts:
         sessions=sessions,
         hub=hub,
         backend=backend,
-        chat=Chat(backend, hub, clock),
+        chat=Chat(backend, hub, clock, sessions.are_neighbours),
     )
 
 
@@ -103,6 +106,7 @@ def _allowance(settings: Settings) -> Allowance:
         messages=Limit(settings.messages_per_5s, 5.0),
         typing=Limit(2, 4.0),  # the page itself sends one every 3 seconds
         strikes=Limit(5, 60.0),
+        signals=Limit(SIGNALS_PER_CALL, 60.0),
     )
 
 

@@ -1,21 +1,25 @@
 """The use cases: a visitor's command comes in, the rules are applied, events go out."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from quart_chat.domain.commands import Command, Enter, Leave, Next, Say, Seek, Stop, Typing
+from quart_chat.domain.commands import Command, Enter, Leave, Next, Say, Seek, Send, Stop, Typing
 from quart_chat.domain.events import (
+    CallBegan,
     Ending,
     Kept,
     Refusal,
     Refused,
+    Signalled,
     StillWaiting,
     Stood,
     Talking,
     Waiting,
 )
 from quart_chat.domain.ports import Backend, Bus, Clock, Meeting, Parting, Repeated
-from quart_chat.domain.rooms import Kind, RoomId
+from quart_chat.domain.rooms import Kind, RoomId, View
+from quart_chat.domain.signals import Addresses, BadSignal, cleaned
 from quart_chat.domain.text import Reason, Unwritable, clean_message, clean_name
 from quart_chat.domain.visitors import Visitor, VisitorId
 
@@ -51,10 +55,14 @@ class Absence:
 class Chat:
     """Everything a visitor can do, and what time does to those who are away."""
 
-    def __init__(self, backend: Backend, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, backend: Backend, bus: Bus, clock: Clock, are_neighbours: Callable[[VisitorId, VisitorId], bool]
+    ) -> None:
+        """Take the parts; `are_neighbours` says whether two visitors come from one address."""
         self._backend = backend
         self._bus = bus
         self._clock = clock
+        self._are_neighbours = are_neighbours
         self._absent: OrderedDict[VisitorId, Absence] = OrderedDict()
         self._told_waiting: dict[Kind, int] = {}
 
@@ -62,6 +70,8 @@ class Chat:
         """Grant a visitor's wish, or tell it why not. Total: any command in any state has an answer."""
         try:
             await self._handle(visitor, doorway, command)
+        except BadSignal:
+            self._bus.tell(visitor.id, Refused(Refusal.UNREADABLE))
         except Unwritable as error:
             key = command.key if isinstance(command, Say) else None
             self._bus.tell(visitor.id, Refused(REFUSALS[error.reason], key))
@@ -76,12 +86,14 @@ class Chat:
                 await self._enter(visitor, doorway, name)
             case Leave(room):
                 await self._leave(visitor, room)
-            case Seek(name):
-                await self._seek(visitor, doorway.kind, clean_name(name))
+            case Seek(name, agreed):
+                await self._seek(visitor, doorway.kind, clean_name(name), agreed)
             case Next(room):
                 await self._next_stranger(visitor, room)
             case Stop(room):
                 await self._stop(visitor, room)
+            case Send():
+                await self._send(visitor, command)
 
     async def drop(self, visitor: Visitor) -> None:
         """Note that a visitor's connection is gone. That is never a leave: its seat is kept for a while."""
@@ -103,7 +115,7 @@ class Chat:
         if place.room is None:
             await self._wait(visitor.id, place.kind)
         elif view := await self._backend.view(place.room, visitor.id, since):
-            self._bus.tell(visitor.id, Talking(view, resumed=True))
+            self._show(visitor.id, view, resumed=True)
         return True
 
     async def tick(self) -> None:
@@ -133,12 +145,24 @@ class Chat:
         view = await self._backend.enter(doorway.room, visitor.id, clean)
         self._bus.tell(visitor.id, Talking(view) if view else Refused(Refusal.NO_SUCH_ROOM))
 
+    async def _send(self, visitor: Visitor, wish: Send) -> None:
+        """Pass a signal on to the present partner and to nobody else, ever."""
+        partner = await self._backend.partner_of(wish.room, visitor.id)
+        if partner is None:
+            return
+        same_network = self._are_neighbours(visitor.id, partner)
+        addresses = Addresses.RELAY if wish.relay else Addresses.ALL if same_network else Addresses.PUBLIC
+        if signal := cleaned(wish.signal, addresses):
+            self._bus.tell(partner, Signalled(wish.room, wish.page, signal))
+
     async def _leave(self, visitor: Visitor, room: RoomId) -> None:
         if await self._backend.leave(room, visitor.id):
             self._bus.tell(visitor.id, Stood(Ending.LEFT))
 
-    async def _seek(self, visitor: Visitor, kind: Kind, name: str) -> None:
-        if kind.is_pair and await self._backend.seek(kind, visitor, name):
+    async def _seek(self, visitor: Visitor, kind: Kind, name: str, agreed: bool) -> None:
+        if not agreed:
+            self._bus.tell(visitor.id, Refused(Refusal.RULES))
+        elif kind.is_pair and await self._backend.seek(kind, visitor, name):
             await self._wait(visitor.id, kind)
 
     async def _next_stranger(self, visitor: Visitor, room: RoomId) -> None:
@@ -176,7 +200,12 @@ class Chat:
     async def _introduce(self, meeting: Meeting) -> None:
         for ticket in (meeting.first, meeting.second):
             if view := await self._backend.view(meeting.room, ticket.visitor, None):
-                self._bus.tell(ticket.visitor, Talking(view))
+                self._show(ticket.visitor, view)
+
+    def _show(self, visitor: VisitorId, view: View, resumed: bool = False) -> None:
+        self._bus.tell(visitor, Talking(view, resumed))
+        if view.kind is Kind.VIDEO and view.partner:
+            self._bus.tell(visitor, CallBegan(view.room, polite=view.me.seat > view.partner.seat))
 
     async def _look_after_the_absent(self) -> None:
         now = self._clock.monotonic()

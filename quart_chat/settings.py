@@ -32,6 +32,12 @@ class Settings:
     frames_per_minute: int = _number(120, "Frames one page may send in a minute.")
     frame_burst: int = _number(60, "Frames one page may send at once.")
     messages_per_5s: int = _number(5, "Messages one page may send in 5 seconds.")
+    stun_urls: str = _words(
+        "stun:stun.l.google.com:19302", "STUN servers, comma separated, that tell a browser its address."
+    )
+    turn_urls: str = _words("", "TURN servers, comma separated, that relay calls and hide addresses.")
+    turn_secret: str = _words("", "The secret shared with them (coturn's static-auth-secret).")
+    turn_minutes: int = _number(120, "Minutes for which the credentials made for one call are good.")
     sockets_per_address: int = _number(20, "Sockets one address may have open; an IPv6 /64 is one address.")
     handshakes_per_minute: int = _number(30, "Sockets one address may open in a minute.")
     rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")

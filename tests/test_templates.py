@@ -222,7 +222,7 @@ def test_a_message_shows_exactly_its_text_whatever_it_holds(message: Message) ->
 
 
 def session() -> Session:
-    allowance = Allowance(*[Limit(1, 1.0)] * 4)
+    allowance = Allowance(*[Limit(1, 1.0)] * 5)
     return Session(Visitor(VisitorId("v"), BrowserId("b")), Doorway(Kind.TEXT), "en", allowance, 0.0)
 
 

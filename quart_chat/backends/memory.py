@@ -143,6 +143,13 @@ class MemoryBackend:
         assert gone is not None  # noqa: S101 - it was a member a moment ago
         return Parting(pair.kind, gone, stayed)
 
+    async def partner_of(self, room: RoomId, visitor: VisitorId) -> VisitorId | None:
+        """The other one of a video pair."""
+        pair = self._rooms.get(room)
+        if pair is None or pair.kind is not Kind.VIDEO or visitor not in pair.people:
+            return None
+        return next(member.id for member in pair.people.all() if member.id != visitor)
+
     async def waiting(self, kind: Kind) -> int:
         """How many are in a queue."""
         return len(self._queues[kind])

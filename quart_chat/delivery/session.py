@@ -36,13 +36,27 @@ class Allowance:
     messages: Limit
     typing: Limit
     strikes: Limit
+    signals: Limit
 
 
 class Session:
     """A visitor, its wire if it is connected, and the room it listens to."""
 
     __slots__ = (
-        *("beat_slot", "channel", "doorway", "frames", "language", "messages", "strikes", "typing", "visitor", "wire"),
+        *(
+            "address",
+            "beat_slot",
+            "channel",
+            "doorway",
+            "frames",
+            "language",
+            "messages",
+            "signals",
+            "strikes",
+            "typing",
+            "visitor",
+            "wire",
+        ),
     )
 
     def __init__(self, visitor: Visitor, doorway: Doorway, language: str, allowance: Allowance, now: float) -> None:
@@ -50,12 +64,14 @@ class Session:
         self.beat_slot = crc32(visitor.id.encode())
         self.doorway = doorway
         self.language = language
+        self.address = ""  # where it was last connected from, as a keyed hash
         self.wire: Wire | None = None
         self.channel: Channel | None = None
         self.frames = Bucket(allowance.frames, now)
         self.messages = Bucket(allowance.messages, now)
         self.typing = Bucket(allowance.typing, now)
         self.strikes = Bucket(allowance.strikes, now)
+        self.signals = Bucket(allowance.signals, now)
 
     def send(self, frame: Frame) -> None:
         """Hand a frame to the wire; without one it is dropped, and coming back shows the whole view."""
@@ -91,6 +107,11 @@ class Sessions:
     def of(self, visitor: VisitorId) -> Session | None:
         """Find a visitor's session."""
         return self._by_visitor.get(visitor)
+
+    def are_neighbours(self, one: VisitorId, other: VisitorId) -> bool:
+        """Say whether two visitors are connected from one address."""
+        first, second = self.of(one), self.of(other)
+        return bool(first and second and first.address and first.address == second.address)
 
     def connected(self) -> int:
         """How many sessions have a socket now."""

@@ -5,6 +5,7 @@ a wish that arrives late, from a talk already over, must not reach the next stra
 from dataclasses import dataclass
 
 from quart_chat.domain.rooms import RoomId
+from quart_chat.domain.signals import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,10 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Seek:
-    """Look for a stranger."""
+    """Look for a stranger; `agreed` to the rules, and 18 or older."""
 
     name: str
+    agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +60,17 @@ class Leave:
     room: RoomId
 
 
-Command = Enter | Seek | Say | Typing | Next | Stop | Leave
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Pass something on to the other browser of a call.
+
+    `page` tells the sender's loads of the page apart, `relay` hides its own addresses.
+    """
+
+    room: RoomId
+    page: str
+    signal: Signal
+    relay: bool = False
+
+
+Command = Enter | Seek | Say | Typing | Next | Stop | Leave | Send

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import Kind, View
+from quart_chat.domain.rooms import Kind, RoomId, View
+from quart_chat.domain.signals import Signal
 from quart_chat.domain.visitors import Member
 
 
@@ -67,6 +68,7 @@ class Refusal(StrEnum):
     TOO_FAST = "too fast"
     NOT_DELIVERED = "not delivered"
     NO_SUCH_ROOM = "no such room"
+    RULES = "rules"
     NOT_NOW = "not now"
 
 
@@ -124,4 +126,21 @@ class Kept:
     key: str
 
 
-PersonalEvent = Waiting | StillWaiting | Talking | Stood | Refused | Kept
+@dataclass(frozen=True, slots=True)
+class CallBegan:
+    """Two browsers may call each other now; the polite one gives way when both speak at once."""
+
+    room: RoomId
+    polite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """The other browser of the call has sent something; `page` tells its loads of the page apart."""
+
+    room: RoomId
+    page: str
+    signal: Signal
+
+
+PersonalEvent = Waiting | StillWaiting | Talking | Stood | Refused | Kept | CallBegan | Signalled

@@ -114,6 +114,9 @@ class Backend(Protocol):
     async def part(self, room: RoomId, visitor: VisitorId) -> Parting | None:
         """End a pair: this visitor is nowhere, the other one in the queue again; None for a stranger there."""
 
+    async def partner_of(self, room: RoomId, visitor: VisitorId) -> VisitorId | None:
+        """The other one of a video pair; None for a stranger there."""
+
     async def waiting(self, kind: Kind) -> int:
         """How many are in a queue."""
 

@@ -4,8 +4,10 @@ A fragment for a room is the same for everyone in it, so it holds nothing that o
 No fragment holds an htmx attribute that acts: what acts stands in the page already.
 """
 
+import json
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -15,9 +17,10 @@ from markupsafe import Markup
 from quart_chat.delivery.hub import Happening, PeopleChanged
 from quart_chat.delivery.session import Session
 from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.events import PersonalEvent, Said, Stood, Talking, Waiting, WentAway
+from quart_chat.domain.events import CallBegan, PersonalEvent, Said, Signalled, Stood, Talking, Waiting, WentAway
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LISTED_PEOPLE, RoomId
+from quart_chat.domain.signals import as_json
 from quart_chat.domain.text import Piece, pieces
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.web.templating import Templates
@@ -94,7 +97,8 @@ def is_big(text: str) -> bool:
 class Fragments:
     """The `Renderer` of the hub."""
 
-    def __init__(self, templates: Templates) -> None:
+    def __init__(self, templates: Templates, ice_servers: Callable[[], list[dict[str, object]]] = list) -> None:
+        self._ice_servers = ice_servers
         self._templates = templates
         self._rendered: OrderedDict[tuple[RoomId, int, str], Markup] = OrderedDict()
 
@@ -114,6 +118,10 @@ class Fragments:
                 return self._talking(session, event)
             case Waiting(left=left):
                 return self._render(event, language, left=person(left) if left else None)
+            case CallBegan(room, polite):
+                return json.dumps({"call": {"room": room, "polite": polite, "iceServers": self._ice_servers()}})
+            case Signalled(room, page, signal):
+                return json.dumps({"signal": {"room": room, "page": page, **as_json(signal)}})
             case Stood():
                 return self._render(event, language, strangers=session.doorway.kind.is_pair)
             case _:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from quart_chat.domain import commands
+from quart_chat.domain import commands, signals
 from quart_chat.domain.rooms import RoomId
 
 MAX_FRAME = 65_536  # characters; the server cuts larger frames off before they get here
@@ -30,12 +30,13 @@ class Enter(msgspec.Struct, tag_field="do", tag="enter"):
 
 
 class Seek(msgspec.Struct, tag_field="do", tag="seek"):
-    """`{"do": "seek", "name": ...}`."""
+    """`{"do": "seek", "name": ..., "agreed": "yes"}`."""
 
     name: Name
+    agreed: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
     def command(self) -> commands.Command:
-        return commands.Seek(self.name)
+        return commands.Seek(self.name, self.agreed == "yes")
 
 
 class Say(msgspec.Struct, tag_field="do", tag="say"):
@@ -85,7 +86,58 @@ class Leave(msgspec.Struct, tag_field="do", tag="leave"):
         return commands.Leave(RoomId(self.room))
 
 
-Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave
+class Description(msgspec.Struct):
+    """`RTCSessionDescription` as JSON."""
+
+    type: Annotated[str, msgspec.Meta(max_length=16)]
+    sdp: Annotated[str, msgspec.Meta(max_length=signals.MAX_SDP)] = ""
+
+
+class Candidate(msgspec.Struct, rename={"sdp_mid": "sdpMid", "sdp_m_line_index": "sdpMLineIndex"}):
+    """`RTCIceCandidate` as JSON."""
+
+    candidate: Annotated[str, msgspec.Meta(max_length=signals.MAX_CANDIDATE)] = ""
+    sdp_mid: Annotated[str, msgspec.Meta(max_length=32)] | None = None
+    sdp_m_line_index: Annotated[int, msgspec.Meta(ge=0, lt=64)] | None = None
+    username_fragment: Annotated[str, msgspec.Meta(max_length=256)] | None = msgspec.field(
+        default=None, name="usernameFragment"
+    )
+
+
+class Media(msgspec.Struct):
+    """`{"mic": true, "camera": false, "shown": true}`."""
+
+    mic: bool
+    camera: bool
+    shown: bool
+
+
+class Signal(msgspec.Struct, tag_field="do", tag="signal"):
+    """`{"do": "signal", "room": ..., "description" or "candidate" or "media": {...}}`, as call.js sends it."""
+
+    room: Room
+    page: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]{8,40}$")]
+    description: Description | None = None
+    candidate: Candidate | None = None
+    media: Media | None = None
+    relay: bool = False
+
+    def command(self) -> commands.Command:
+        return commands.Send(RoomId(self.room), self.page, self._signal(), self.relay)
+
+    def _signal(self) -> signals.Signal:
+        if self.description:
+            return signals.Description(self.description.type, self.description.sdp)
+        if candidate := self.candidate:
+            return signals.Candidate(
+                candidate.candidate, candidate.sdp_mid, candidate.sdp_m_line_index, candidate.username_fragment
+            )
+        if self.media:
+            return signals.Media(self.media.mic, self.media.camera, self.media.shown)
+        raise Unreadable
+
+
+Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave | Signal
 
 _decoder: msgspec.json.Decoder[Inbound] = msgspec.json.Decoder(Inbound)
 # Inside a JSON string every quote is escaped, so this finds keys and nothing a visitor has written.

@@ -156,7 +156,14 @@ class Pages:
         if self._parts.doorkeeper.is_full():
             abort(503)
         link = self.link_to(code) if code else ""
-        return self.show("pages/place.html", place={"kind": kind.value, "code": code or ""}, link=link, waiting=waiting)
+        return self.show(
+            "pages/place.html",
+            place={"kind": kind.value, "code": code or ""},
+            link=link,
+            waiting=waiting,
+            agreed="agreed" in request.cookies,
+            turn=bool(self._parts.settings.turn_urls),
+        )
 
     def show_error(self, status: int) -> Response:
         """A page that says what went wrong, in words, with a way on; a refused socket gets the bare status."""

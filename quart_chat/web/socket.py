@@ -9,7 +9,7 @@ from quart_chat.chat import Doorway
 from quart_chat.delivery.session import Arrival, PageToken, Session
 from quart_chat.delivery.wire import POLICY, RESTARTING, TRY_LATER, Frame, Wire, open_wire
 from quart_chat.domain.codes import read_code
-from quart_chat.domain.commands import Command, Say, Typing
+from quart_chat.domain.commands import Command, Say, Send, Typing
 from quart_chat.domain.events import Ending, Refusal, Refused, Stood
 from quart_chat.domain.rooms import LOBBY, Kind, room_of
 from quart_chat.domain.visitors import BrowserId
@@ -83,7 +83,7 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         if not parts.doorkeeper.admit(who):
             return await _turn_away(parts, socket, who)
         try:
-            await Conversation(parts, socket, page).hold()
+            await Conversation(parts, socket, page, who).hold()
         finally:
             parts.doorkeeper.release(who)
 
@@ -100,10 +100,11 @@ async def _turn_away(parts: Parts, socket: Websocket, who: str) -> None:
 class Conversation:
     """One socket's life, from its first frame to its last."""
 
-    def __init__(self, parts: Parts, socket: Websocket, page: Page) -> None:
+    def __init__(self, parts: Parts, socket: Websocket, page: Page, address: str) -> None:
         self._parts = parts
         self._socket = socket
         self._page = page
+        self._address = address
         self._wire: Wire = open_wire(socket, socket.scope["extensions"].get(SERVER_SEND))
 
     async def hold(self) -> None:
@@ -112,6 +113,7 @@ class Conversation:
         session, arrival = self._parts.sessions.open(
             self._page.token, self._page.browser, self._page.doorway, "en", self._wire
         )
+        session.address = self._address
         reader = asyncio.create_task(self._greet_and_listen(session, arrival))
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
@@ -157,15 +159,16 @@ class Conversation:
 
     async def _hear(self, session: Session, data: object) -> None:
         now = self._parts.clock.monotonic()
-        if not session.frames.take(now):
-            self._strike(session, Refused(Refusal.TOO_FAST), now)
-            return
         try:
             command = frames.parse(data)
         except frames.Unreadable:
             self._strike(session, Refused(Refusal.UNREADABLE), now)
             return
-        if self._is_within_limits(session, command, now):
+        # A call's signals come by the dozen in its first second, so they are counted apart.
+        allowed = session.signals if isinstance(command, Send) else session.frames
+        if not allowed.take(now):
+            self._strike(session, Refused(Refusal.TOO_FAST), now)
+        elif self._is_within_limits(session, command, now):
             await self._grant(session, command)
 
     def _is_within_limits(self, session: Session, command: Command, now: float) -> bool:

@@ -96,7 +96,7 @@ class Guest:
         return self
 
     async def seek(self, name: str) -> Self:
-        await self.send(do="seek", name=name)
+        await self.send(do="seek", name=name, agreed="yes")
         await self.sees("data-at=")
         return self
 

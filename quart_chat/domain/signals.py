@@ -1,0 +1,155 @@
+"""What two browsers may tell each other through the server to find a way between them.
+
+A signal is checked field by field and built anew, so that nothing reaches the other browser that we do not know.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address
+
+MAX_SDP = 60_000  # characters; a frame holds 64 KiB, and a call's description takes 3 to 8
+MAX_CANDIDATE = 1_024  # characters
+MAX_LINES = 2_000  # of a description
+SIGNALS_PER_CALL = 400  # a call needs some 40, and as many again each time the network changes
+
+DESCRIPTION_TYPES = frozenset(("offer", "answer", "rollback"))
+
+
+class BadSignal(ValueError):
+    """A signal that no browser of ours sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A session description; its text is SDP (RFC 8866)."""
+
+    type: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An address to try (RFC 8839); an empty one says that there are no more."""
+
+    candidate: str
+    sdp_mid: str | None
+    sdp_m_line_index: int | None
+    username_fragment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a visitor lets the other one hear and see, and whether it asks for the picture."""
+
+    mic: bool
+    camera: bool
+    shown: bool
+
+
+Signal = Description | Candidate | Media
+
+_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f]*")
+_CANDIDATE = re.compile(
+    r"(?:a=)?candidate:[\w+/]{1,32} \d{1,3} (?P<transport>udp|tcp) \d{1,10} (?P<address>[\w.:-]{1,255}) "
+    r"(?P<port>\d{1,5}) typ (?P<type>host|srflx|prflx|relay)(?: [\w-]{1,32} [\w.:+/-]{1,255}){0,16}",
+    re.IGNORECASE | re.ASCII,
+)
+_MDNS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
+_FRAGMENT = re.compile(r"[\w+/]{1,256}", re.ASCII)
+
+
+class Addresses(Enum):
+    """Which of a visitor's addresses the other one may learn."""
+
+    RELAY = "relay"  # none of its own
+    PUBLIC = "public"  # not those inside its network
+    ALL = "all"  # for two in one network, who find each other only by those
+
+
+def cleaned(signal: Signal, addresses: Addresses) -> Signal | None:
+    """Build the signal that may be passed on; None for a candidate that must not be.
+
+    What a candidate may not tell, a description does not tell either. Raises BadSignal for what is no signal at all.
+    """
+    match signal:
+        case Description():
+            return _cleaned_description(signal, addresses)
+        case Candidate():
+            return _cleaned_candidate(signal, addresses)
+        case Media():
+            return signal
+
+
+def _cleaned_description(description: Description, addresses: Addresses) -> Description:
+    if description.type not in DESCRIPTION_TYPES or len(description.sdp) > MAX_SDP:
+        raise BadSignal
+    if description.type == "rollback":
+        return Description("rollback", "")
+    lines = description.sdp.splitlines()
+    if not lines or len(lines) > MAX_LINES or lines[0] != "v=0" or not all(map(_LINE.fullmatch, lines)):
+        raise BadSignal
+    return Description(description.type, "".join(f"{line}\r\n" for line in _allowed_lines(lines, addresses)))
+
+
+def _allowed_lines(lines: list[str], addresses: Addresses) -> Iterator[str]:
+    for line in lines:
+        if not line.startswith("a=candidate:"):
+            yield line
+        elif _may_be_tried(line, addresses):
+            yield _without_related_address(line) if addresses is Addresses.RELAY else line
+
+
+def _cleaned_candidate(candidate: Candidate, addresses: Addresses) -> Candidate | None:
+    if len(candidate.candidate) > MAX_CANDIDATE:
+        raise BadSignal
+    if candidate.username_fragment is not None and not _FRAGMENT.fullmatch(candidate.username_fragment):
+        raise BadSignal
+    if candidate.sdp_mid is not None and not re.fullmatch(r"[\w+/-]{0,32}", candidate.sdp_mid, re.ASCII):
+        raise BadSignal
+    if candidate.sdp_m_line_index is not None and not 0 <= candidate.sdp_m_line_index < 64:
+        raise BadSignal
+    if candidate.candidate == "":
+        return candidate
+    if not _may_be_tried(candidate.candidate, addresses):
+        return None
+    text = _without_related_address(candidate.candidate) if addresses is Addresses.RELAY else candidate.candidate
+    return Candidate(text, candidate.sdp_mid, candidate.sdp_m_line_index, candidate.username_fragment)
+
+
+def _may_be_tried(line: str, addresses: Addresses) -> bool:
+    parts = _CANDIDATE.fullmatch(line)
+    if parts is None or not 0 < int(parts["port"]) < 65_536:
+        return False
+    kind = parts["type"].lower()
+    if addresses is Addresses.RELAY and kind != "relay":
+        return False
+    if kind == "host" and _MDNS.fullmatch(parts["address"]):
+        return True  # a browser's own way to hide it
+    return _may_be_told(parts["address"], addresses)
+
+
+def _may_be_told(address: str, addresses: Addresses) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return parsed.is_global or (addresses is Addresses.ALL and not parsed.is_loopback and not parsed.is_multicast)
+
+
+def _without_related_address(line: str) -> str:
+    """A relayed candidate names the address it was asked from: that is what must be hidden."""
+    return re.sub(r" raddr \S+ rport \d+", " raddr 0.0.0.0 rport 0", line)
+
+
+def as_json(signal: Signal) -> Mapping[str, object]:
+    """The signal as the browser's own API takes it."""
+    match signal:
+        case Description(type, sdp):
+            return {"description": {"type": type, "sdp": sdp}}
+        case Candidate(candidate, mid, index, fragment):
+            fields = {"sdpMid": mid, "sdpMLineIndex": index, "usernameFragment": fragment}
+            return {"candidate": {"candidate": candidate, **fields}}
+        case Media(mic, camera, shown):
+            return {"media": {"mic": mic, "camera": camera, "shown": shown}}
