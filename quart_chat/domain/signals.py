@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 MAX_SDP = 60_000  # characters; a frame holds 64 KiB, and a call's description takes 3 to 8
 MAX_CANDIDATE = 1_024  # characters
@@ -135,7 +135,10 @@ def _may_be_told(address: str, addresses: Addresses) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
-    return parsed.is_global or (addresses is Addresses.ALL and not parsed.is_loopback and not parsed.is_multicast)
+    plain = (parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None) or parsed
+    if plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_link_local or plain.is_reserved:
+        return False  # nobody's address, or the other machine's own services
+    return plain.is_global or addresses is Addresses.ALL
 
 
 def _without_related_address(line: str) -> str:
