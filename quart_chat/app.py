@@ -13,11 +13,13 @@ from functools import partial
 from quart import Quart, Response
 from quart_schema import Info, QuartSchema
 
+from quart_chat.backends.cabinet import FileCabinet
 from quart_chat.backends.memory import MemoryBackend
 from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
 from quart_chat.domain.limits import Limit
+from quart_chat.domain.safety import Thresholds
 from quart_chat.domain.signals import SIGNALS_PER_CALL
 from quart_chat.log import log
 from quart_chat.settings import Settings
@@ -81,9 +83,11 @@ def assemble(settings: Settings) -> Parts:
     assets = Assets(ROOT / "static")
     templates = Templates(assets.url, settings.source_url)
     sessions = Sessions(_allowance(settings), clock)
-    hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock)))
+    hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock), settings.contact_email))
     secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
-    backend = MemoryBackend(hub, clock, new_pair_id=lambda: secrets.token_urlsafe(9))
+    backend = MemoryBackend(
+        hub, clock, new_pair_id=lambda: secrets.token_urlsafe(9), thresholds=Thresholds(settings.reporters_for_a_ban)
+    )
     return Parts(
         settings=settings,
         secret_key=secret_key,
@@ -96,7 +100,7 @@ def assemble(settings: Settings) -> Parts:
         sessions=sessions,
         hub=hub,
         backend=backend,
-        chat=Chat(backend, hub, clock, sessions.are_neighbours),
+        chat=Chat(backend, hub, clock, FileCabinet(settings.reports_file), sessions.are_neighbours),
     )
 
 

@@ -4,20 +4,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quart_chat.domain.commands import Command, Enter, Leave, Next, Say, Seek, Send, Stop, Typing
+from quart_chat.domain.commands import Accuse, Block, Command, Enter, Leave, Next, Say, Seek, Send, Stop, Typing
 from quart_chat.domain.events import (
+    Banned,
     CallBegan,
     Ending,
     Kept,
     Refusal,
     Refused,
+    Reported,
     Signalled,
     StillWaiting,
     Stood,
     Talking,
     Waiting,
 )
-from quart_chat.domain.ports import Backend, Bus, Clock, Meeting, Parting, Repeated
+from quart_chat.domain.ports import Backend, Bus, Cabinet, Clock, Meeting, Parting, Repeated
 from quart_chat.domain.rooms import Kind, RoomId, View
 from quart_chat.domain.signals import Addresses, BadSignal, cleaned
 from quart_chat.domain.text import Reason, Unwritable, clean_message, clean_name
@@ -56,9 +58,15 @@ class Chat:
     """Everything a visitor can do, and what time does to those who are away."""
 
     def __init__(
-        self, backend: Backend, bus: Bus, clock: Clock, are_neighbours: Callable[[VisitorId, VisitorId], bool]
+        self,
+        backend: Backend,
+        bus: Bus,
+        clock: Clock,
+        cabinet: Cabinet,
+        are_neighbours: Callable[[VisitorId, VisitorId], bool],
     ) -> None:
         """Take the parts; `are_neighbours` says whether two visitors come from one address."""
+        self._cabinet = cabinet
         self._backend = backend
         self._bus = bus
         self._clock = clock
@@ -94,6 +102,10 @@ class Chat:
                 await self._stop(visitor, room)
             case Send():
                 await self._send(visitor, command)
+            case Accuse():
+                await self._accuse(visitor, command)
+            case Block(room):
+                await self._block(visitor, room)
 
     async def drop(self, visitor: Visitor) -> None:
         """Note that a visitor's connection is gone. That is never a leave: its seat is kept for a while."""
@@ -140,7 +152,7 @@ class Chat:
 
     async def _enter(self, visitor: Visitor, doorway: Doorway, name: str) -> None:
         clean = clean_name(name)
-        if doorway.room is None or await self._backend.place_of(visitor.id):
+        if doorway.room is None or await self._backend.place_of(visitor.id) or await self._is_banned(visitor):
             return
         view = await self._backend.enter(doorway.room, visitor.id, clean)
         self._bus.tell(visitor.id, Talking(view) if view else Refused(Refusal.NO_SUCH_ROOM))
@@ -162,8 +174,37 @@ class Chat:
     async def _seek(self, visitor: Visitor, kind: Kind, name: str, agreed: bool) -> None:
         if not agreed:
             self._bus.tell(visitor.id, Refused(Refusal.RULES))
-        elif kind.is_pair and await self._backend.seek(kind, visitor, name):
+        elif not await self._is_banned(visitor) and kind.is_pair and await self._backend.seek(kind, visitor, name):
             await self._wait(visitor.id, kind)
+
+    async def _is_banned(self, visitor: Visitor) -> bool:
+        until = await self._backend.banned_until(visitor)
+        if until is not None:
+            self._bus.tell(visitor.id, Banned(until))
+        return until is not None
+
+    async def _accuse(self, visitor: Visitor, wish: Accuse) -> None:
+        """File a report and end the talk, if it is still going on."""
+        report = await self._backend.accuse(wish.room, visitor.id, wish.accusation, wish.words)
+        if report is None:
+            self._bus.tell(visitor.id, Refused(Refusal.TOO_LATE))
+            return
+        self._cabinet.file(report)
+        if not await self._end_talk(visitor, wish.room, Ending.REPORTED):
+            self._bus.tell(visitor.id, Reported())
+
+    async def _block(self, visitor: Visitor, room: RoomId) -> None:
+        if await self._backend.block(room, visitor.id):
+            await self._end_talk(visitor, room, Ending.BLOCKED)
+        else:
+            self._bus.tell(visitor.id, Refused(Refusal.TOO_LATE))
+
+    async def _end_talk(self, visitor: Visitor, room: RoomId, ending: Ending) -> bool:
+        parting = await self._backend.part(room, visitor.id)
+        if parting:
+            self._bus.tell(visitor.id, Stood(ending))
+            await self._console(parting)
+        return parting is not None
 
     async def _next_stranger(self, visitor: Visitor, room: RoomId) -> None:
         """Leave this stranger and look for another one."""
@@ -182,9 +223,15 @@ class Chat:
 
     async def _console(self, parting: Parting) -> None:
         """Tell the one who stayed, and look for somebody else at once."""
+        if await self._is_banned(parting.stayed):
+            await self._backend.withdraw(parting.stayed.id)
+            return
         waiting = await self._backend.waiting(parting.kind)
         self._bus.tell(parting.stayed.id, Waiting(parting.kind, waiting, left=parting.gone))
-        await self._meet(parting.stayed.id, parting.kind)
+        if parting.stayed.id in self._absent:
+            await self._backend.pass_over(parting.stayed.id)
+        else:
+            await self._meet(parting.stayed.id, parting.kind)
 
     async def _wait(self, visitor: VisitorId, kind: Kind) -> None:
         """Let a queued visitor meet somebody, or tell it that it waits."""

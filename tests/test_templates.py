@@ -15,6 +15,7 @@ from quart_chat.chat import Doorway
 from quart_chat.delivery.hub import PeopleChanged
 from quart_chat.delivery.session import Allowance, Session
 from quart_chat.domain.events import (
+    Banned,
     CameBack,
     Ending,
     Joined,
@@ -23,6 +24,7 @@ from quart_chat.domain.events import (
     PersonalEvent,
     Refusal,
     Refused,
+    Reported,
     RoomEvent,
     Said,
     StartedTyping,
@@ -248,6 +250,8 @@ def personal_events(member: Member, message: Message) -> list[PersonalEvent]:
         *(Refused(why) for why in Refusal),
         *(Refused(why, "k" * 12) for why in Refusal),
         Kept("k" * 12),
+        Reported(),
+        Banned(1_700_000_000.0),
     ]
 
 

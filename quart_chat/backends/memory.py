@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import CameBack, Joined, Left, Said, StartedTyping, WentAway
@@ -9,11 +10,37 @@ from quart_chat.domain.matching import REMEMBERED_PARTNERS, Queue, Ticket
 from quart_chat.domain.messages import Message
 from quart_chat.domain.ports import Bus, Clock, Meeting, Parting, Place, Repeated
 from quart_chat.domain.rooms import LOBBY, Kind, Room, RoomId, View, room_of
+from quart_chat.domain.safety import (
+    REPORTABLE_FOR,
+    SEALED_LINES,
+    Accusation,
+    Bans,
+    Line,
+    Person,
+    Report,
+    Thresholds,
+)
 from quart_chat.domain.visitors import BrowserId, Member, Visitor, VisitorId
 
 UNVISITED_ROOM = 600.0  # seconds a created room waits for its first visitor
 CODE_RESTS = 86_400.0  # seconds before the code of a closed room may open another one
+DEFAULT_THRESHOLDS = Thresholds()
+BLOCKS_KEPT = 200  # by one browser
 BROWSERS_REMEMBERED = 100_000  # whose last partners are kept, the latest first
+
+
+@dataclass(slots=True)
+class Talk:
+    """What is held of a pair, until some minutes after it, so that it can be reported."""
+
+    kind: Kind
+    parties: dict[VisitorId, Person]
+    lines: deque[tuple[VisitorId, str, float]] = field(default_factory=lambda: deque(maxlen=SEALED_LINES))
+    reported_by: set[VisitorId] = field(default_factory=set)
+
+    def other(self, visitor: VisitorId) -> Person:
+        """The one whom this visitor has met."""
+        return next(person for each, person in self.parties.items() if each != visitor)
 
 
 class MemoryBackend:
@@ -22,7 +49,9 @@ class MemoryBackend:
     Nothing here awaits, so every method is atomic among the tasks of one event loop.
     """
 
-    def __init__(self, bus: Bus, clock: Clock, new_pair_id: Callable[[], str]) -> None:
+    def __init__(
+        self, bus: Bus, clock: Clock, new_pair_id: Callable[[], str], thresholds: Thresholds = DEFAULT_THRESHOLDS
+    ) -> None:
         self._bus = bus
         self._clock = clock
         self._new_pair_id = new_pair_id
@@ -31,6 +60,10 @@ class MemoryBackend:
         self._places: dict[VisitorId, Place] = {}
         self._tickets: dict[VisitorId, Ticket] = {}
         self._met: OrderedDict[BrowserId, deque[BrowserId]] = OrderedDict()
+        self._blocked: OrderedDict[BrowserId, OrderedDict[BrowserId, None]] = OrderedDict()
+        self._talks: dict[RoomId, Talk] = {}
+        self._ended: OrderedDict[RoomId, float] = OrderedDict()
+        self._bans = Bans(thresholds)
         self._unvisited: OrderedDict[RoomId, float] = OrderedDict()
         self._resting: OrderedDict[RoomId, float] = OrderedDict()
         self._people = dict.fromkeys(Kind, 0)
@@ -84,6 +117,8 @@ class MemoryBackend:
         message = spoken_in.say(visitor, key, text, self._clock.wall())
         if message is None:
             return Repeated.REPEATED
+        if talk := self._talks.get(room):
+            talk.lines.append((visitor, text, message.at))
         self._bus.publish(room, Said(message))
         return message
 
@@ -109,6 +144,7 @@ class MemoryBackend:
             return None
         room = Room(RoomId(f"pair-{self._new_pair_id()}"), kind)
         self._rooms[room.id] = room
+        self._talks[room.id] = Talk(kind, {ticket.visitor: Person(ticket.browser, ticket.address) for ticket in pair})
         for ticket in pair:
             self._people[kind] -= 1
             self._tickets[ticket.visitor] = ticket
@@ -132,16 +168,15 @@ class MemoryBackend:
         if pair is None or not pair.kind.is_pair or visitor not in pair.people:
             return None
         stayed = next(member for member in pair.people.all() if member.id != visitor)
-        stays_away = stayed.id in pair.away
         gone = self._leave(pair, visitor)
         self._leave(pair, stayed.id)
         ticket = self._tickets.pop(stayed.id)
         self._tickets.pop(visitor)
-        self._enqueue(pair.kind, Visitor(ticket.visitor, ticket.browser), ticket.name)
-        if stays_away:
-            self._queues[pair.kind].pass_over(stayed.id)
+        waiting = Visitor(ticket.visitor, ticket.browser, ticket.address)
+        self._ended[room] = self._clock.monotonic()
+        self._enqueue(pair.kind, waiting, ticket.name)
         assert gone is not None  # noqa: S101 - it was a member a moment ago
-        return Parting(pair.kind, gone, stayed)
+        return Parting(pair.kind, gone, waiting)
 
     async def partner_of(self, room: RoomId, visitor: VisitorId) -> VisitorId | None:
         """The other one of a video pair."""
@@ -162,6 +197,32 @@ class MemoryBackend:
         """Show a room to its member."""
         seen = self._rooms.get(room)
         return seen.view(visitor, since) if seen and visitor in seen.people else None
+
+    async def block(self, room: RoomId, visitor: VisitorId) -> bool:
+        """Keep the two browsers of a talk apart."""
+        await self.tidy()
+        talk = self._talks.get(room)
+        if talk is None or visitor not in talk.parties:
+            return False
+        self._keep_apart(talk.parties[visitor].browser, talk.other(visitor).browser)
+        return True
+
+    async def accuse(self, room: RoomId, visitor: VisitorId, accusation: Accusation, words: str) -> Report | None:
+        """Count a report and block; the talk's last lines are sealed into it."""
+        if not await self.block(room, visitor):
+            return None
+        talk, now = self._talks[room], self._clock.wall()
+        if visitor in talk.reported_by:
+            return None
+        talk.reported_by.add(visitor)
+        accused, reporter = talk.other(visitor), talk.parties[visitor]
+        self._bans.report(accused, reporter, now)
+        lines = tuple(Line(by != visitor, text, at) for by, text, at in talk.lines)
+        return Report(now, talk.kind.value, accusation, words, accused, reporter, lines)
+
+    async def banned_until(self, visitor: Visitor) -> float | None:
+        """When this visitor's ban ends."""
+        return self._bans.until(Person(visitor.browser, visitor.address), self._clock.wall())
 
     async def pass_over(self, visitor: VisitorId) -> None:
         """Keep the visitor's place in the queue, but let nobody meet it."""
@@ -200,6 +261,9 @@ class MemoryBackend:
             self._close(self._rooms[room])
         while self._resting and next(iter(self._resting.values())) + CODE_RESTS <= now:
             self._resting.popitem(last=False)
+        while self._ended and next(iter(self._ended.values())) + REPORTABLE_FOR <= now:
+            ended, _ = self._ended.popitem(last=False)
+            del self._talks[ended]
 
     def _join(self, room: Room, visitor: VisitorId, name: str) -> None:
         member, pushed = room.join(visitor, name)
@@ -227,12 +291,32 @@ class MemoryBackend:
             self._resting[room.id] = self._clock.monotonic()
 
     def _enqueue(self, kind: Kind, visitor: Visitor, name: str) -> None:
-        met = tuple(self._met.get(visitor.browser, ()))
-        self._queues[kind].add(Ticket(visitor.id, visitor.browser, name, self._clock.monotonic(), met))
+        ticket = Ticket(
+            visitor.id,
+            visitor.browser,
+            name,
+            self._clock.monotonic(),
+            recent=tuple(self._met.get(visitor.browser, ())),
+            blocked=frozenset(self._blocked.get(visitor.browser, ())),
+            address=visitor.address,
+        )
+        self._queues[kind].add(ticket)
         self._places[visitor.id] = Place(kind, None)
         self._people[kind] += 1
 
+    def _keep_apart(self, blocker: BrowserId, blocked: BrowserId) -> None:
+        """One of the two tickets is enough to keep them apart, so only the blocker's list grows."""
+        mine = self._blocked.setdefault(blocker, OrderedDict())
+        mine[blocked] = None
+        self._blocked.move_to_end(blocker)
+        if len(mine) > BLOCKS_KEPT:
+            mine.popitem(last=False)
+        if len(self._blocked) > BROWSERS_REMEMBERED:
+            self._blocked.popitem(last=False)
+
     def _remember(self, one: BrowserId, other: BrowserId) -> None:
+        if one == other:
+            return
         for mine, theirs in ((one, other), (other, one)):
             self._met.setdefault(mine, deque(maxlen=REMEMBERED_PARTNERS)).append(theirs)
             self._met.move_to_end(mine)

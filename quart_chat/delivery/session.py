@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import blake2s
 from typing import TYPE_CHECKING, NewType
@@ -43,20 +43,17 @@ class Session:
     """A visitor, its wire if it is connected, and the room it listens to."""
 
     __slots__ = (
-        *(
-            "address",
-            "beat_slot",
-            "channel",
-            "doorway",
-            "frames",
-            "language",
-            "messages",
-            "signals",
-            "strikes",
-            "typing",
-            "visitor",
-            "wire",
-        ),
+        "beat_slot",
+        "channel",
+        "doorway",
+        "frames",
+        "language",
+        "messages",
+        "signals",
+        "strikes",
+        "typing",
+        "visitor",
+        "wire",
     )
 
     def __init__(self, visitor: Visitor, doorway: Doorway, language: str, allowance: Allowance, now: float) -> None:
@@ -64,7 +61,6 @@ class Session:
         self.beat_slot = crc32(visitor.id.encode())
         self.doorway = doorway
         self.language = language
-        self.address = ""  # where it was last connected from, as a keyed hash
         self.wire: Wire | None = None
         self.channel: Channel | None = None
         self.frames = Bucket(allowance.frames, now)
@@ -111,7 +107,7 @@ class Sessions:
     def are_neighbours(self, one: VisitorId, other: VisitorId) -> bool:
         """Say whether two visitors are connected from one address."""
         first, second = self.of(one), self.of(other)
-        return bool(first and second and first.address and first.address == second.address)
+        return bool(first and second and first.visitor.address == second.visitor.address)
 
     def connected(self) -> int:
         """How many sessions have a socket now."""
@@ -123,7 +119,7 @@ class Sessions:
         return session is None or session.visitor.browser == browser
 
     def open(
-        self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str, wire: Wire
+        self, page: PageToken, browser: BrowserId, address: str, doorway: Doorway, language: str, wire: Wire
     ) -> tuple[Session, Arrival]:
         """Connect a page: to its own session, to the one its browser has just dropped there, or to a new one.
 
@@ -134,6 +130,7 @@ class Sessions:
             session.wire.close(REPLACED, "open in another window")
         self._dropped.pop(session.visitor.id, None)
         session.wire = wire
+        session.visitor = replace(session.visitor, address=address)
         return session, arrival
 
     def drop(self, session: Session, wire: Wire) -> bool:

@@ -5,6 +5,7 @@ a wish that arrives late, from a talk already over, must not reach the next stra
 from dataclasses import dataclass
 
 from quart_chat.domain.rooms import RoomId
+from quart_chat.domain.safety import Accusation
 from quart_chat.domain.signals import Signal
 
 
@@ -73,4 +74,20 @@ class Send:
     relay: bool = False
 
 
-Command = Enter | Seek | Say | Typing | Next | Stop | Leave | Send
+@dataclass(frozen=True, slots=True)
+class Accuse:
+    """Report the stranger of a talk, also for a while after it."""
+
+    room: RoomId
+    accusation: Accusation
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Never meet the stranger of this talk again."""
+
+    room: RoomId
+
+
+Command = Enter | Seek | Say | Typing | Next | Stop | Leave | Send | Accuse | Block

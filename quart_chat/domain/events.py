@@ -68,6 +68,7 @@ class Refusal(StrEnum):
     TOO_FAST = "too fast"
     NOT_DELIVERED = "not delivered"
     NO_SUCH_ROOM = "no such room"
+    TOO_LATE = "too late"
     RULES = "rules"
     NOT_NOW = "not now"
 
@@ -78,6 +79,8 @@ class Ending(StrEnum):
     LEFT = "left"
     EXPIRED = "expired"
     RESTARTED = "restarted"
+    REPORTED = "reported"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +146,16 @@ class Signalled:
     signal: Signal
 
 
-PersonalEvent = Waiting | StillWaiting | Talking | Stood | Refused | Kept | CallBegan | Signalled
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A report about a talk already over was filed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """The visitor may not come in until then, in seconds since the epoch."""
+
+    until: float
+
+
+PersonalEvent = Waiting | StillWaiting | Talking | Stood | Refused | Kept | CallBegan | Signalled | Reported | Banned

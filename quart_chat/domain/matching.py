@@ -27,6 +27,7 @@ class Ticket:
     since: float
     recent: tuple[BrowserId, ...] = ()
     blocked: frozenset[BrowserId] = field(default_factory=frozenset)
+    address: str = ""
 
     def may_meet(self, other: "Ticket") -> bool:
         """Neither has blocked the other, and they are two visitors."""

@@ -10,6 +10,7 @@ from quart_chat.domain.events import PersonalEvent, RoomEvent
 from quart_chat.domain.matching import Ticket
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import Kind, RoomId, View
+from quart_chat.domain.safety import Accusation, Report
 from quart_chat.domain.visitors import Member, Visitor, VisitorId
 
 T = TypeVar("T")
@@ -66,13 +67,20 @@ class Parting:
 
     kind: Kind
     gone: Member
-    stayed: Member
+    stayed: Visitor
 
 
 class Repeated(Enum):
     """The answer to a message whose key has been said before."""
 
     REPEATED = "repeated"
+
+
+class Cabinet(Protocol):
+    """Where reports go, for the operator to read."""
+
+    def file(self, report: Report) -> None:
+        """Keep a report."""
 
 
 class Backend(Protocol):
@@ -125,6 +133,15 @@ class Backend(Protocol):
 
     async def view(self, room: RoomId, visitor: VisitorId, since: int | None) -> View | None:
         """Show a room to its member who has everything up to `since`."""
+
+    async def block(self, room: RoomId, visitor: VisitorId) -> bool:
+        """Keep the two browsers of a talk apart; False when this visitor was not in it, or it is too long ago."""
+
+    async def accuse(self, room: RoomId, visitor: VisitorId, accusation: Accusation, words: str) -> Report | None:
+        """Count a report and block; None when this visitor was not in that talk, has reported it, or is too late."""
+
+    async def banned_until(self, visitor: Visitor) -> float | None:
+        """When this visitor's ban ends; None when there is none."""
 
     async def pass_over(self, visitor: VisitorId) -> None:
         """Nobody meets this visitor until it is welcomed back; its place is kept."""

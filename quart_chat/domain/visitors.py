@@ -12,10 +12,11 @@ BrowserId = NewType("BrowserId", str)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One open page: two tabs of one browser are two visitors."""
+    """One open page: two tabs of one browser are two visitors. `address` is a keyed hash, never the address itself."""
 
     id: VisitorId
     browser: BrowserId
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,17 @@ from markupsafe import Markup
 from quart_chat.delivery.hub import Happening, PeopleChanged
 from quart_chat.delivery.session import Session
 from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.events import CallBegan, PersonalEvent, Said, Signalled, Stood, Talking, Waiting, WentAway
+from quart_chat.domain.events import (
+    Banned,
+    CallBegan,
+    PersonalEvent,
+    Said,
+    Signalled,
+    Stood,
+    Talking,
+    Waiting,
+    WentAway,
+)
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LISTED_PEOPLE, RoomId
 from quart_chat.domain.signals import as_json
@@ -97,8 +107,14 @@ def is_big(text: str) -> bool:
 class Fragments:
     """The `Renderer` of the hub."""
 
-    def __init__(self, templates: Templates, ice_servers: Callable[[], list[dict[str, object]]] = list) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        ice_servers: Callable[[], list[dict[str, object]]] = list,
+        contact: str = "",
+    ) -> None:
         self._ice_servers = ice_servers
+        self._contact = contact
         self._templates = templates
         self._rendered: OrderedDict[tuple[RoomId, int, str], Markup] = OrderedDict()
 
@@ -122,6 +138,9 @@ class Fragments:
                 return json.dumps({"call": {"room": room, "polite": polite, "iceServers": self._ice_servers()}})
             case Signalled(room, page, signal):
                 return json.dumps({"signal": {"room": room, "page": page, **as_json(signal)}})
+            case Banned(until):
+                ends = datetime.fromtimestamp(until, UTC)
+                return self._render(event, language, ends=ends.isoformat(timespec="seconds"), contact=self._contact)
             case Stood():
                 return self._render(event, language, strangers=session.doorway.kind.is_pair)
             case _:

@@ -7,6 +7,7 @@ import msgspec
 
 from quart_chat.domain import commands, signals
 from quart_chat.domain.rooms import RoomId
+from quart_chat.domain.safety import MAX_WORDS, Accusation
 
 MAX_FRAME = 65_536  # characters; the server cuts larger frames off before they get here
 
@@ -137,7 +138,27 @@ class Signal(msgspec.Struct, tag_field="do", tag="signal"):
         raise Unreadable
 
 
-Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave | Signal
+class Report(msgspec.Struct, tag_field="do", tag="report"):
+    """`{"do": "report", "room": ..., "reason": ..., "words": ...}`."""
+
+    room: Room
+    reason: Accusation
+    words: Annotated[str, msgspec.Meta(max_length=4 * MAX_WORDS)] = ""
+
+    def command(self) -> commands.Command:
+        return commands.Accuse(RoomId(self.room), self.reason, self.words[:MAX_WORDS])
+
+
+class Block(msgspec.Struct, tag_field="do", tag="block"):
+    """`{"do": "block", "room": ...}`."""
+
+    room: Room
+
+    def command(self) -> commands.Command:
+        return commands.Block(RoomId(self.room))
+
+
+Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave | Signal | Report | Block
 
 _decoder: msgspec.json.Decoder[Inbound] = msgspec.json.Decoder(Inbound)
 # Inside a JSON string every quote is escaped, so this finds keys and nothing a visitor has written.

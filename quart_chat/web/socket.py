@@ -111,9 +111,8 @@ class Conversation:
         """Connect the page to its session, then listen until either side is done. A close is never a leave."""
         writer = asyncio.create_task(self._wire.run())
         session, arrival = self._parts.sessions.open(
-            self._page.token, self._page.browser, self._page.doorway, "en", self._wire
+            self._page.token, self._page.browser, self._address, self._page.doorway, "en", self._wire
         )
-        session.address = self._address
         reader = asyncio.create_task(self._greet_and_listen(session, arrival))
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)

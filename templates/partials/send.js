@@ -10,5 +10,6 @@ bubble.querySelector('.b').textContent = text.value;
 document.querySelector('#pending').append(bubble);
 process(bubble);
 text.value = '';
+text.focus();
 document.querySelector('#say-note').textContent = '';
 document.querySelector('.scroll').scrollTo({top: 0});

@@ -50,11 +50,12 @@ async def until_it_answers(url: str) -> None:
 class Guest:
     """One page in one browser, and what it has been shown so far."""
 
-    def __init__(self, base: str, path: str, cookies: dict[str, str] | None = None) -> None:
+    def __init__(self, base: str, path: str, cookies: dict[str, str] | None = None, address: str = "") -> None:
         self.base = base
         self.path = path
         self.cookies = dict(cookies or {})
         self.address = ""
+        self.headers = {"X-Forwarded-For": address} if address else {}
         self.shown = ""
         self.close_code: int | None = None
         self._rooms = [""]
@@ -79,7 +80,7 @@ class Guest:
             await self.load()
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         address = self.address + "".join(f"&{name}={value}" for name, value in more.items())
-        self._socket = await connect(address, origin=self.base, additional_headers={"Cookie": cookie})  # type: ignore[arg-type]
+        self._socket = await connect(address, origin=self.base, additional_headers={"Cookie": cookie, **self.headers})  # type: ignore[arg-type]
         self._reading = asyncio.create_task(self._read(self._socket))
         return self
 
@@ -168,8 +169,8 @@ class Company:
         self.base = base
         self._guests: list[Guest] = []
 
-    async def guest(self, path: str, cookies: dict[str, str] | None = None) -> Guest:
-        guest = await Guest(self.base, path, cookies).connect()
+    async def guest(self, path: str, cookies: dict[str, str] | None = None, address: str = "") -> Guest:
+        guest = await Guest(self.base, path, cookies, address).connect()
         self._guests.append(guest)
         return guest
 
