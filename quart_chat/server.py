@@ -155,6 +155,11 @@ class Connection(TCPServer):
         """End it now, whatever is unread or unwritten."""
         self.writer.transport.abort()
 
+    async def _read_data(self) -> None:
+        """Read to the end; a client that has hung up is not kept for the rest of keep_alive_timeout."""
+        await super()._read_data()
+        await self.idle_task.stop()
+
     async def _close(self) -> None:
         cutting = self.loop.call_later(LINGER, self.cut)
         try:
