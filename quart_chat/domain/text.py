@@ -103,7 +103,8 @@ _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U0001d159"
 _FILLERS_TO_SPACES = str.maketrans(dict.fromkeys(_FILLERS, " "))
 
-_MANY_EMPTY_LINES = re.compile(rf"\n(?:(?:[^\S\n]|[{_FILLERS}])*+\n){{3,}}+")
+# No possessive quantifiers in this file: Python 3.11.2 gets them wrong.
+_MANY_EMPTY_LINES = re.compile(rf"\n(?:[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000{_FILLERS}]*\n){{3,}}")
 
 _INVISIBLE = re.compile(
     "["
@@ -285,9 +286,9 @@ def _skeleton(name: str) -> str:
 
 
 _SIGNS = re.compile(r"[\W_]+")
-_NUMBER_AT_END = re.compile(r"(?:\s+\d+)++$")
-_DIGITS_AT_END = re.compile(r"[\W\d_]++$")
-_DIGITS_AT_START = re.compile(r"^[\W\d_]++")
+_NUMBER_AT_END = re.compile(r"(?:\s+\d+)+$")
+_DIGITS_AT_END = re.compile(r"[\W\d_]+$")
+_DIGITS_AT_START = re.compile(r"^[\W\d_]+")
 _RESERVED = re.compile(
     f"(?:{_skeleton('the')}|{_skeleton('official')}|{_skeleton('quartchat')}|{_skeleton('chat')})?"
     f"(?:{'|'.join(map(_skeleton, _RESERVED_NAMES.split()))})"
