@@ -24,7 +24,7 @@ class Settings:
     """What an operator may set; each field is the environment variable of the same name in capitals."""
 
     secret_key: str = _words(
-        "", "Signs nothing yet lasting: page nonces are derived from it. Random at each start when empty."
+        "", "Page nonces and hashes of addresses are made with it. Random at each start when empty."
     )
     trusted_hops: int = _number(0, "Proxies in front whose X-Forwarded-For is believed: 0 none, 1 Heroku, 2 Render.")
     allowed_origins: str = _words("", "Further origins, comma separated, whose pages may open the socket.")

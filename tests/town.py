@@ -1,0 +1,96 @@
+"""A small town of visitors over the real use cases and the real memory backend, with a clock that tests move."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from quart_chat.backends.memory import MemoryBackend
+from quart_chat.chat import Chat, Doorway
+from quart_chat.domain.commands import Command
+from quart_chat.domain.events import PersonalEvent, RoomEvent, Said, Talking
+from quart_chat.domain.rooms import Kind, RoomId
+from quart_chat.domain.safety import Report
+from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
+
+T = TypeVar("T")
+
+
+def now(work: Coroutine[Any, Any, T]) -> T:
+    """Run what never really waits."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise AssertionError("the memory backend waited for something")
+
+
+class TownClock:
+    """A clock that goes when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def wall(self) -> float:
+        return 1_700_000_000.0 + self.seconds
+
+
+class Town:
+    """Visitors, what each was told, and what was published in each room."""
+
+    def __init__(self) -> None:
+        self.clock = TownClock()
+        self.told: dict[VisitorId, list[PersonalEvent]] = defaultdict(list)
+        self.published: dict[RoomId, list[RoomEvent]] = defaultdict(list)
+        self.reports: list[Report] = []
+        pairs = itertools.count(1)
+        self.backend = MemoryBackend(self, self.clock, lambda: str(next(pairs)))
+        self.chat = Chat(self.backend, self, self.clock, self, lambda one, other: False)
+
+    def publish(self, room: RoomId, event: RoomEvent) -> None:
+        self.published[room].append(event)
+
+    def tell(self, visitor: VisitorId, event: PersonalEvent) -> None:
+        self.told[visitor].append(event)
+
+    def file(self, report: Report) -> None:
+        self.reports.append(report)
+
+    def visitor(self, name: str, browser: str | None = None) -> Visitor:
+        return Visitor(VisitorId(name), BrowserId(browser or f"browser of {name}"), f"house of {name}")
+
+    def does(self, visitor: Visitor, wish: Command, kind: Kind = Kind.TEXT, room: RoomId | None = None) -> None:
+        now(self.chat.handle(visitor, Doorway(kind, room), wish))
+
+    def drops(self, visitor: Visitor) -> None:
+        now(self.chat.drop(visitor))
+
+    def resumes(self, visitor: Visitor, since: int | None = None) -> bool:
+        return now(self.chat.resume(visitor, since))
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass, one tick a second."""
+        end = self.clock.seconds + seconds
+        while self.clock.seconds < end:
+            self.clock.seconds = min(self.clock.seconds + 1.0, end)
+            now(self.chat.tick())
+
+    def room_of(self, visitor: Visitor) -> RoomId | None:
+        place = now(self.backend.place_of(visitor.id))
+        return place.room if place else None
+
+    def waits(self, visitor: Visitor) -> bool:
+        place = now(self.backend.place_of(visitor.id))
+        return place is not None and place.room is None
+
+    def last_told(self, visitor: Visitor) -> PersonalEvent:
+        return self.told[visitor.id][-1]
+
+    def heard_in(self, room: RoomId) -> list[str]:
+        return [event.message.text for event in self.published[room] if isinstance(event, Said)]
+
+    def last_view(self, visitor: Visitor) -> Talking:
+        return next(event for event in reversed(self.told[visitor.id]) if isinstance(event, Talking))
