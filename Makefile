@@ -32,7 +32,7 @@ format: $(VENV)/.installed-for-tests ## format the code and mend what ruff can m
 
 screenshots: $(VENV)/.installed-for-tests ## take the pictures of the README anew
 	@$(python) tools/install_test_programs.py
-	@$(python) tools/screenshots.py
+	@$(python) -m tools.screenshots
 
 clean: ## remove what these commands made, the virtual environments too
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -31,7 +31,7 @@ def new_code(chance: Chance) -> RoomCode:
 
 def read_code(raw: str) -> RoomCode | None:
     """Read a code as people type it: any case, with blanks, dashes or dots between; None for anything else."""
-    # ASCII first: upper() turns a sharp s into two letters and a dotless i into I.
+    # ASCII first: upper() makes FF of a ligature, SS of a sharp s and I of a dotless i.
     if len(raw) > LONGEST_TYPED or not raw.isascii():
         return None
     code = raw.translate(_SEPARATORS).upper()

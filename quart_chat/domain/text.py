@@ -181,10 +181,8 @@ def _tidy_name(name: str) -> str:
 
 
 def _without_excess(text: str) -> str:
-    text = _INVISIBLE.sub("", text)
-    if text.isascii():
-        return text
-    return _without_idle_characters(_TAGS.sub(r"\1", text))
+    text = _TAGS.sub(r"\1", _INVISIBLE.sub("", text))
+    return text if text.isascii() else _without_idle_characters(text)
 
 
 def _without_idle_characters(text: str) -> str:
@@ -307,7 +305,7 @@ def _shortened(name: str, length: int) -> str:
 _LINK = re.compile(
     r"(?<![A-Za-z0-9])[hH][tT][tT][pP][sS]?://[^\s<>\"\\\u3001\u3002\u3008-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+"
 )
-_LINK_PARTS = re.compile(r"([A-Za-z]+)://([^/?#:@]{1,253})(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
+_LINK_PARTS = re.compile(r"([A-Za-z]+)://([^/?#:]{1,253})(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
 _CLOSING_PUNCTUATION = frozenset(".,;:!?)'\"\u2019\u201d\u2026")
 _SAFE_IN_HREF = "/?#[]@!$&()*+,;=:%~"
 

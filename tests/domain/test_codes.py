@@ -54,6 +54,7 @@ def test_a_code_is_read_in_any_case_and_with_separators_anywhere(code: str, betw
         "K7QM2\u0131",
         "K7QM2ß",
         "K7QMß",
+        "K7QM\ufb00",
         "K7QM٣²",
         "Ｋ7QM2X",
         "\u041a7QM2X",

@@ -3,7 +3,7 @@ from unicodedata import combining, is_normalized
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quart_chat.domain.text import (
@@ -83,6 +83,7 @@ def longest_run_of_marks(text: str) -> int:
 
 
 class TestMessages:
+    @settings(max_examples=400)
     @given(HOSTILE)
     def test_cleaning_twice_changes_nothing_more(self, raw: str) -> None:
         once = message_or_none(raw)
@@ -171,6 +172,12 @@ class TestMessages:
     def test_a_joiner_does_not_come_between_a_letter_and_its_mark(self) -> None:
         assert clean_message(f"e{ZWJ}{ACUTE}") == "é"
 
+    def test_a_non_joiner_has_no_business_between_emoji(self) -> None:
+        assert clean_message(f"👨{ZWNJ}👩") == "👨👩"
+
+    def test_a_joiner_has_no_variations(self) -> None:
+        assert clean_message(f"क्{ZWJ}{VS16}ष") == f"क्{ZWJ}ष"
+
     def test_variation_selectors_carry_no_hidden_message(self) -> None:
         hidden = "".join(chr(0xE0100 + byte) for byte in b"secret")
         assert clean_message(f"😀{hidden}") == "😀\U000e0173"
@@ -205,7 +212,7 @@ class TestMessages:
     @pytest.mark.parametrize(
         "raw",
         ["", " ", "\n\t\r\n", "\u00a0\u3000", "\0", "\u200b", ZWJ, VS16, "\u3164", "\u2800\u2800", "\u115f\u1160",
-         ACUTE, ACUTE * 2000, "\u202e\u2066", "\ufeff", "\u0903", "\U0001d159"],
+         ACUTE, ACUTE * 2000, "\u202e\u2066", "\ufeff", "\u0903", "\U0001d159", "\U000e007f"],
     )  # fmt: skip
     def test_nothing_to_see_is_refused_as_empty(self, raw: str) -> None:
         assert reason_against_message(raw) is Reason.EMPTY
@@ -233,6 +240,7 @@ class TestMessages:
 
 
 class TestNames:
+    @settings(max_examples=400)
     @given(HOSTILE)
     @example("\ufdfa")
     def test_cleaning_twice_changes_nothing_more(self, raw: str) -> None:
@@ -327,6 +335,8 @@ class TestNames:
             "@dm!n!",
             "5y5t3m",
             "rnod",
+            "ovvner",
+            "M\u00d8D",
             "M o d",
             "m.o.d.",
             "M!o!d",
@@ -346,8 +356,8 @@ class TestNames:
 
     @pytest.mark.parametrize(
         "name",
-        ["Modesty", "Youssef", "Stafford", "Administrative Ann", "Modi", "Theo", "Strangelove", "Ann Mod", "Roo 7", "2",
-         "!!!", "Иван", "Συστ", "Servet"],
+        ["Modesty", "Youssef", "Stafford", "Administrative Ann", "Modi", "Theo", "Strangelove", "Ann Mod", "Suppor 7",
+         "2", "!!!", "Иван", "Συστ", "Servet"],
     )  # fmt: skip
     def test_names_that_only_begin_like_reserved_ones_are_welcome(self, name: str) -> None:
         assert clean_name(name) == name
@@ -473,6 +483,9 @@ class TestLinks:
 
     def test_what_could_break_out_of_an_attribute_is_encoded(self) -> None:
         assert href("https://a.example/'x'`{|}^é") == "https://a.example/%27x%27%60%7B%7C%7D%5E%C3%A9"
+
+    def test_a_scheme_is_written_small(self) -> None:
+        assert href("HTTPS://A.example/B") == "https://A.example/B"
 
     def test_what_is_encoded_already_stays_so(self) -> None:
         assert href("https://a.example/%C3%A9?a=b&c=%20") == "https://a.example/%C3%A9?a=b&c=%20"

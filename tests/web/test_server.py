@@ -334,9 +334,12 @@ async def test_nothing_is_left_of_a_handler_that_ends_while_its_client_still_sen
 
 
 async def test_nothing_is_kept_of_a_client_that_has_hung_up() -> None:
-    async with serving(create_echo(), keep_alive_timeout=600) as port, everything_returns_to_the_start():
-        async with httpx.AsyncClient() as client:
-            await client.get(f"http://127.0.0.1:{port}/")
+    async with (
+        serving(create_echo(), keep_alive_timeout=600) as port,
+        everything_returns_to_the_start(),
+        httpx.AsyncClient() as client,
+    ):
+        await client.get(f"http://127.0.0.1:{port}/")
 
 
 async def test_nothing_is_left_of_a_closed_socket_until_its_next_ping() -> None:

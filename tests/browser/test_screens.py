@@ -1,0 +1,188 @@
+"""Every screen on every device: nothing too wide, too small, too dark, or jumping about while it loads."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+from urllib.parse import urljoin
+
+import pytest
+from axe_core_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from tests.browser.stories import DESKTOP, NO_SUCH_PAGE, PHONE, Visitor, Visitors
+
+pytestmark = pytest.mark.browser
+
+LONG_NAME = "Bob of the Longest Names"  # no name has more than these 24 characters
+
+Scene = Callable[[Visitors, dict[str, Any]], Awaitable[Visitor]]
+
+
+async def home(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    return await (await visitors.come(**device)).opens("/")
+
+
+async def safety(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    return await (await visitors.come(**device)).opens("/safety")
+
+
+async def missing_room(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    visitors.may_hear(NO_SUCH_PAGE)
+    return await (await visitors.come(**device)).opens("/room/QQQQQQ")
+
+
+async def door(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    return await (await visitors.come(**device)).opens("/text")
+
+
+async def lobby(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await (await visitors.come(**device)).enters_the_lobby("Ann")
+    bob = await (await visitors.come()).enters_the_lobby(LONG_NAME)
+    await ann.says("Hello https://example.org", "again")
+    await bob.says("Hello Ann", "w" * 300)
+    await expect(ann.bubbles).to_have_count(4)
+    return ann
+
+
+async def people_of_the_lobby(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await lobby(visitors, device)
+    await ann.presses("People")
+    return ann
+
+
+async def room(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await visitors.come(**device)
+    await ann.enters(await ann.creates_a_room(), "Ann")
+    await ann.says("Hello")
+    return ann
+
+
+async def invitation(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await room(visitors, device)
+    await ann.presses("QR")
+    await expect(ann.page.get_by_role("img", name="QR code")).to_be_visible()
+    return ann
+
+
+async def search(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await (await visitors.come(**device)).finds_a_stranger("Ann")
+    await ann.looks_for_a_stranger()
+    return ann
+
+
+async def talk(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await search(visitors, device)
+    bob = await (await visitors.come()).finds_a_stranger(LONG_NAME)
+    await ann.talks_with(LONG_NAME)
+    await bob.says("Hello Ann")
+    await ann.says("Hello you")
+    await bob.types("Well")
+    await ann.sees("is typing")
+    return ann
+
+
+async def search_after_a_talk(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await search(visitors, device)
+    bob = await (await visitors.come()).finds_a_stranger("Bob")
+    await bob.says("Bye")
+    await ann.reads("Bye")
+    await bob.presses("Stop")
+    await ann.sees("Bob has left")
+    return ann
+
+
+SCENES = (
+    *(home, safety, missing_room, door, lobby, people_of_the_lobby),
+    *(room, invitation, search, talk, search_after_a_talk),
+)
+every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+every_wide_scene = pytest.mark.parametrize("scene", (home, lobby, room, talk), ids=lambda scene: scene.__name__)
+
+
+@every_scene
+async def test_every_screen_fits_a_phone_and_has_no_barrier(visitors: Visitors, scene: Scene) -> None:
+    ann = await scene(visitors, {**PHONE, "reduced_motion": "reduce"})
+    assert not await ann.scrolls_sideways()
+    assert await ann.small_targets() == []
+    assert await ann.page.locator("input:visible, textarea:visible").evaluate_all(_ZOOMED_BY_FOCUS) == []
+    for scheme in ("light", "dark"):
+        await ann.page.emulate_media(color_scheme=scheme)
+        assert await barriers(ann.page) == [], scheme
+
+
+@every_wide_scene
+async def test_no_wide_screen_has_a_barrier(visitors: Visitors, scene: Scene) -> None:
+    ann = await scene(visitors, {**DESKTOP, "reduced_motion": "reduce"})
+    assert await barriers(ann.page) == []
+
+
+async def barriers(page: Page) -> list[str]:
+    """What axe-core finds wrong, each with the first element concerned."""
+    found = await Axe().run(page)
+    return [f"{barrier['id']}: {barrier['nodes'][0]['html'][:200]}" for barrier in found["violations"]]
+
+
+async def test_the_system_chooses_light_or_dark(visitors: Visitors) -> None:
+    ann = await lobby(visitors, DESKTOP)
+    schemes: tuple[tuple[Literal["light", "dark"], bool], ...] = (("light", True), ("dark", False))
+    for scheme, is_light in schemes:
+        await ann.page.emulate_media(color_scheme=scheme)
+        for part in ("body", ".bar", "#text", "#messages > .m:not([data-by]) .b, #messages > .m .b"):
+            ground = await ann.style(ann.page.locator(part).first, "backgroundColor")
+            lightness = float(re.findall(r"[\d.]+", ground)[0])
+            assert (lightness > 0.9) == is_light, (part, scheme, ground)
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_nothing_jumps_while_a_page_loads(visitors: Visitors, device: dict[str, Any]) -> None:
+    ann = await visitors.come(**device)
+    await ann.page.add_init_script(_NOTE_SHIFTS)
+    for path in ("/", "/lobby", "/text"):
+        await ann.opens(path)
+        await expect(ann.name_box).to_be_visible()
+        assert await ann.page.evaluate("shifted") == 0, path
+
+
+async def test_on_a_phone_the_people_wait_behind_a_button(visitors: Visitors) -> None:
+    ann = await lobby(visitors, PHONE)
+    await expect(ann.people.first).to_be_hidden()
+    await ann.presses("People")
+    await ann.sees_people(LONG_NAME, "Ann")
+    await ann.presses("Close")
+    await expect(ann.people.first).to_be_hidden()
+
+
+async def test_on_a_wide_screen_the_people_stand_beside_the_log(visitors: Visitors) -> None:
+    ann = await lobby(visitors, DESKTOP)
+    await expect(ann.people.first).to_be_visible()
+    people, log = await ann.box_of(ann.people.first), await ann.box_of(ann.page.locator(".scroll"))
+    assert people["x"] >= log["x"] + log["width"]
+
+
+async def test_each_page_has_a_title_an_icon_and_a_preview(visitors: Visitors) -> None:
+    ann = await visitors.come()
+    for path, title in TITLES.items():
+        await ann.opens(path)
+        await expect(ann.page).to_have_title(title)
+        await expect(ann.page.locator("meta[property='og:title']")).to_have_attribute("content", title)
+        for sought, attribute in (("link[rel=icon]", "href"), ("meta[property='og:image']", "content")):
+            address = await ann.page.locator(sought).first.get_attribute(attribute)
+            assert (await ann.page.request.get(urljoin(ann.base, address))).ok
+
+
+TITLES = {
+    "/": "Quart Chat: say hello to someone new",
+    "/text": "Text a stranger · Quart Chat",
+    "/lobby": "Lobby · Quart Chat",
+    "/safety": "Staying safe · Quart Chat",
+}
+
+# iOS zooms in when a box with smaller letters gets the focus.
+_ZOOMED_BY_FOCUS = """boxes => boxes.filter(box => box.type !== "checkbox"
+  && parseFloat(getComputedStyle(box).fontSize) < 16).map(box => box.outerHTML)"""
+
+_NOTE_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver(list => list.getEntries().forEach(entry => shifted += entry.value))
+  .observe({type: "layout-shift", buffered: true});
+"""

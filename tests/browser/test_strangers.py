@@ -1,0 +1,172 @@
+"""Two strangers: they find each other, talk, and go on to the next."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.stories import MovableClock, Visitor, Visitors, show_all_typing_at
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+async def ann(visitors: Visitors) -> Visitor:
+    return await visitors.come()
+
+
+@pytest.fixture
+async def bob(visitors: Visitors) -> Visitor:
+    return await visitors.come()
+
+
+async def they_meet(ann: Visitor, bob: Visitor) -> None:
+    await ann.finds_a_stranger("Ann")
+    await ann.looks_for_a_stranger()
+    await bob.finds_a_stranger("Bob")
+    await ann.talks_with("Bob")
+    await bob.talks_with("Ann")
+
+
+async def test_who_looks_sees_how_many_wait_and_meets_the_next_one(ann: Visitor, bob: Visitor) -> None:
+    await ann.finds_a_stranger("Ann")
+    await ann.looks_for_a_stranger()
+    await ann.sees("1 waiting")
+    await bob.opens("/text")
+    await bob.sees("1 waiting")
+    await bob.finds_a_stranger("Bob")
+    await ann.talks_with("Bob")
+    await bob.talks_with("Ann")
+
+
+async def test_who_looks_sees_its_own_face(ann: Visitor) -> None:
+    await ann.finds_a_stranger("Silver Fox")
+    await expect(ann.page.locator("#search")).to_contain_text("🦊")
+
+
+async def test_they_talk(ann: Visitor, bob: Visitor) -> None:
+    await they_meet(ann, bob)
+    await expect(ann.box).to_be_focused()
+    await ann.says("Hello stranger")
+    await bob.says("Hello Ann")
+    for visitor in (ann, bob):
+        await visitor.reads("Hello stranger", "Hello Ann")
+
+
+async def test_first_come_first_served(visitors: Visitors, ann: Visitor, bob: Visitor) -> None:
+    await they_meet(ann, bob)
+    cleo, dan = await visitors.come(), await visitors.come()
+    await cleo.finds_a_stranger("Cleo")
+    await cleo.looks_for_a_stranger()
+    await ann.presses("Next")
+    await ann.talks_with("Cleo")
+    await bob.sees("Ann has left")
+    await dan.finds_a_stranger("Dan")
+    await bob.talks_with("Dan")
+
+
+async def test_two_tabs_alone_meet(ann: Visitor) -> None:
+    tab = await ann.opens_another_tab()
+    await they_meet(ann, tab)
+
+
+async def test_typing_shows_for_five_seconds(ann: Visitor, bob: Visitor) -> None:
+    await they_meet(ann, bob)
+    await bob.types("Hm")
+    await ann.sees("Bob is typing")
+    assert await show_all_typing_at(ann, 4_900) == "visible"
+    assert await show_all_typing_at(ann, 5_400) == "hidden"
+
+
+async def test_typing_ends_with_the_message(ann: Visitor, bob: Visitor) -> None:
+    await they_meet(ann, bob)
+    await bob.types("Hm")
+    await ann.sees("Bob is typing")
+    await bob.box.press("Enter")
+    await ann.reads("Hm")
+    await ann.sees_no("Bob is typing")
+
+
+async def test_next_leaves_at_once_while_nothing_has_been_said(ann: Visitor, bob: Visitor) -> None:
+    await they_meet(ann, bob)
+    await ann.presses("Next")
+    await ann.looks_for_a_stranger()
+    await bob.sees("Ann has left")
+
+
+@pytest.mark.parametrize("way", ["by button", "by Escape"])
+async def test_next_asks_twice_once_something_has_been_said(ann: Visitor, bob: Visitor, way: str) -> None:
+    async def go_on() -> None:
+        await (ann.presses("Next") if way == "by button" else ann.page.keyboard.press("Escape"))
+
+    await they_meet(ann, bob)
+    await bob.says("Wait")
+    await ann.reads("Wait")
+    await go_on()
+    await ann.sees("Press again to leave")
+    await ann.talks_with("Bob")
+    await go_on()
+    await bob.sees("Ann has left")
+    await ann.looks_for_a_stranger()
+
+
+async def test_next_forgets_a_press_after_three_seconds(ann: Visitor, bob: Visitor) -> None:
+    await ann.page.clock.install()
+    await they_meet(ann, bob)
+    await bob.says("Wait")
+    await ann.reads("Wait")
+    await ann.presses("Next")
+    await ann.page.clock.fast_forward(3_000)
+    await ann.sees_no("Press again to leave")
+    await ann.presses("Next")
+    await ann.sees("Press again to leave")
+    await ann.talks_with("Bob")
+
+
+async def test_a_partner_who_leaves_is_missed_and_another_one_sought(
+    visitors: Visitors, ann: Visitor, bob: Visitor
+) -> None:
+    await they_meet(ann, bob)
+    await bob.says("Good bye")
+    await ann.reads("Good bye")
+    await bob.presses("Stop")
+    await bob.is_at_the_door()
+    await ann.sees("Bob has left")
+    await ann.looks_for_a_stranger()
+    await ann.reads("Good bye")  # the finished talk stays
+    cleo = await (await visitors.come()).finds_a_stranger("Cleo")
+    await ann.talks_with("Cleo")
+    await ann.reads()  # and makes room for the new one
+    await cleo.says("Hello")
+    await ann.reads("Hello")
+
+
+async def test_stop_ends_the_search(ann: Visitor, bob: Visitor) -> None:
+    await ann.finds_a_stranger("Ann")
+    await ann.looks_for_a_stranger()
+    await ann.presses("Stop")
+    await ann.is_at_the_door()
+    await bob.finds_a_stranger("Bob")
+    await bob.sees("1 waiting")
+
+
+async def test_stop_ends_the_search_after_a_talk_too(ann: Visitor, bob: Visitor) -> None:
+    await they_meet(ann, bob)
+    await bob.says("Bye")
+    await ann.reads("Bye")
+    await bob.presses("Stop")
+    await ann.sees("Bob has left")
+    await ann.presses("Stop")
+    await ann.is_at_the_door()
+    await bob.presses("Find a stranger")
+    await bob.sees("1 waiting")
+
+
+async def test_two_who_left_each_other_meet_again_when_nobody_else_comes(
+    ann: Visitor, bob: Visitor, clock: MovableClock
+) -> None:
+    await they_meet(ann, bob)
+    await ann.presses("Next")
+    await bob.sees("Ann has left")
+    await ann.looks_for_a_stranger()
+    clock.advance(5)
+    await ann.talks_with("Bob")
+    await bob.talks_with("Ann")
