@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import PersonalEvent, RoomEvent
@@ -12,8 +12,6 @@ from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import Kind, RoomId, View
 from quart_chat.domain.safety import Accusation, Report
 from quart_chat.domain.visitors import Member, Visitor, VisitorId
-
-T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -24,13 +22,6 @@ class Clock(Protocol):
 
     def wall(self) -> float:
         """Seconds since the epoch."""
-
-
-class Chance(Protocol):
-    """Where names, codes and ids come from."""
-
-    def choice(self, seq: Sequence[T], /) -> T:
-        """Pick one."""
 
 
 class Bus(Protocol):

@@ -79,6 +79,7 @@ class People:
         self._listed: OrderedDict[VisitorId, Member] = OrderedDict()  # oldest first
         self._unlisted: OrderedDict[VisitorId, Member] = OrderedDict()  # older than all listed
         self._names: dict[str, VisitorId] = {}
+        self._numbers: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._listed) + len(self._unlisted)
@@ -100,12 +101,19 @@ class People:
         return tuple(reversed(self._listed.values()))
 
     def free_name(self, name: str) -> str:
-        """Number a name until nobody in the room has it."""
-        candidate, number = name, 1
-        while fold_name(candidate) in self._names:
+        """Number a name until nobody in the room has it.
+
+        The last number given to a name is remembered, so that a thousand of one name cost no more than one each.
+        """
+        if fold_name(name) not in self._names:
+            return name
+        if len(self._numbers) > 2 * len(self) + 64:
+            self._numbers.clear()
+        number = self._numbers.get(fold_name(name), 1) + 1
+        while fold_name(numbered(name, number)) in self._names:
             number += 1
-            candidate = numbered(name, number)
-        return candidate
+        self._numbers[fold_name(name)] = number
+        return numbered(name, number)
 
     def add(self, member: Member) -> Member | None:
         """Add a member; returns whom that pushed out of the list."""

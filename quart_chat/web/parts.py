@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Sessions
-from quart_chat.domain.ports import Backend, Chance, Clock
+from quart_chat.domain.codes import Chance
+from quart_chat.domain.ports import Backend, Clock
 from quart_chat.settings import Settings
 from quart_chat.web.assets import Assets
 from quart_chat.web.doorkeeper import Doorkeeper
