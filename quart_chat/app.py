@@ -100,7 +100,14 @@ def assemble(settings: Settings) -> Parts:
         sessions=sessions,
         hub=hub,
         backend=backend,
-        chat=Chat(backend, hub, clock, FileCabinet(settings.reports_file), sessions.are_neighbours),
+        chat=Chat(
+            backend,
+            hub,
+            clock,
+            FileCabinet(settings.reports_file),
+            sessions.are_neighbours,
+            skips=Limit(settings.skips_per_minute, 60.0),
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from quart_chat.domain.events import (
     Talking,
     Waiting,
 )
+from quart_chat.domain.limits import GrowingWait, Ledger, Limit
 from quart_chat.domain.ports import Backend, Bus, Cabinet, Clock, Meeting, Parting, Repeated
 from quart_chat.domain.rooms import Kind, RoomId, View
 from quart_chat.domain.signals import Addresses, BadSignal, cleaned
@@ -27,6 +28,7 @@ from quart_chat.domain.visitors import Visitor, VisitorId
 
 SHOWN_AWAY_AFTER = 5.0  # seconds; shorter than that nobody needs to know
 PARTNER_WAIT = 45.0  # seconds; longer than a phone's switch from wifi to cellular
+SKIPS = Limit(20, 60.0)  # before each further *Next* waits a little longer
 RESUME_WINDOW = 120.0  # seconds a dropped visitor keeps its seat in the lobby, a room or a queue
 
 REFUSALS = {
@@ -64,13 +66,16 @@ class Chat:
         clock: Clock,
         cabinet: Cabinet,
         are_neighbours: Callable[[VisitorId, VisitorId], bool],
+        skips: Limit = SKIPS,
     ) -> None:
         """Take the parts; `are_neighbours` says whether two visitors come from one address."""
-        self._cabinet = cabinet
         self._backend = backend
         self._bus = bus
         self._clock = clock
+        self._cabinet = cabinet
         self._are_neighbours = are_neighbours
+        self._skips = Ledger(lambda now: GrowingWait(skips, now))
+        self._held: dict[VisitorId, tuple[Visitor, Kind]] = {}
         self._absent: OrderedDict[VisitorId, Absence] = OrderedDict()
         self._told_waiting: dict[Kind, int] = {}
 
@@ -120,7 +125,8 @@ class Chat:
         Returns False when it is nowhere any more.
         """
         self._absent.pop(visitor.id, None)
-        await self._backend.welcome_back(visitor.id)
+        if visitor.id not in self._held:
+            await self._backend.welcome_back(visitor.id)
         place = await self._backend.place_of(visitor.id)
         if place is None:
             return False
@@ -133,6 +139,7 @@ class Chat:
     async def tick(self) -> None:
         """Do what time asks for; to be called about once a second."""
         await self._look_after_the_absent()
+        await self._release_the_held()
         await self._backend.tidy()
         for kind in Kind:
             if kind.is_pair:
@@ -211,8 +218,28 @@ class Chat:
         parting = await self._backend.part(room, visitor.id)
         if parting:
             await self._backend.seek(parting.kind, visitor, parting.gone.name)
+            await self._hold_who_skips(visitor, parting.kind)
             await self._wait(visitor.id, parting.kind)
             await self._console(parting)
+
+    async def _hold_who_skips(self, visitor: Visitor, kind: Kind) -> None:
+        """Whoever skips without end is passed over for a while, a little longer each time."""
+        now = self._clock.monotonic()
+        skips = self._skips.of(visitor.browser, now)
+        skips.fail(now)
+        if not skips.may_try(now):
+            self._held[visitor.id] = (visitor, kind)
+            await self._backend.pass_over(visitor.id)
+
+    async def _release_the_held(self) -> None:
+        now = self._clock.monotonic()
+        for visitor, kind in list(self._held.values()):
+            if not self._skips.of(visitor.browser, now).may_try(now):
+                continue
+            del self._held[visitor.id]
+            if visitor.id not in self._absent:
+                await self._backend.welcome_back(visitor.id)
+                await self._meet(visitor.id, kind)
 
     async def _stop(self, visitor: Visitor, room: RoomId) -> None:
         parting = await self._backend.part(room, visitor.id)

@@ -38,6 +38,7 @@ class Settings:
     turn_urls: str = _words("", "TURN servers, comma separated, that relay calls and hide addresses.")
     turn_secret: str = _words("", "The secret shared with them (coturn's static-auth-secret).")
     turn_minutes: int = _number(120, "Minutes for which the credentials made for one call are good.")
+    skips_per_minute: int = _number(20, "Strangers one browser may skip in a minute before it has to wait.")
     reports_file: str = _words("", "File to which reports are appended as JSON lines; without it none are kept.")
     contact_email: str = _words("", "Whom a banned visitor may write to.")
     reporters_for_a_ban: int = _number(3, "Different browsers and addresses whose reports within an hour make a ban.")

@@ -87,6 +87,26 @@ def test_those_who_have_just_parted_meet_again_only_when_nobody_else_comes(town:
     assert town.room_of(ann) == town.room_of(bob) is not None
 
 
+def test_who_skips_without_end_waits_a_little_longer_each_time(town: Town) -> None:
+    ann = seeks(town, "Ann")
+    waits = [skip(town, ann, f"Other {number}") for number in range(24)]
+    assert waits[:20] == [0] * 20
+    made_to_wait = [wait for wait in waits[20:] if wait]
+    assert len(made_to_wait) >= 2
+    assert made_to_wait == sorted(set(made_to_wait))
+
+
+def skip(town: Town, ann: Visitor, name: str) -> float:
+    """Let Ann meet somebody new and go on; returns how long that took to come about."""
+    other, started = seeks(town, name), town.clock.seconds
+    while (room := town.room_of(ann)) is None and town.clock.seconds < started + 100:
+        town.passes(1)
+    assert room
+    town.does(ann, Next(room))
+    town.does(other, Stop(RoomId("")))
+    return town.clock.seconds - started
+
+
 def test_stop_takes_out_of_the_queue_and_out_of_the_talk(town: Town) -> None:
     ann = seeks(town, "Ann")
     town.does(ann, Stop(RoomId("")))
