@@ -68,21 +68,22 @@ async def play(browser: Browser, url: str) -> None:
 
 
 async def take_lobby(visitors: Visitors) -> None:
-    otter, fox, owl, *others = [
-        await (await visitors.come(**STILL)).enters_the_lobby(name)
-        for name in ("Merry Otter", "Silver Fox", "Wise Owl", "Teal Turtle", "Amélie", "Kofi", "Sunny Koala")
-    ]
-    guest = await (await visitors.come(**{**PHONE, **STILL})).enters_the_lobby("Jolly Panda")
-    await otter.sees("Jolly Panda joined")
+    otter = await (await visitors.come(**STILL)).enters_the_lobby("Merry Otter")
+    others = []
+    for name in ("Silver Fox", "Wise Owl", "Teal Turtle", "Amélie", "Kofi", "Sunny Koala", "Jolly Panda"):
+        device = PHONE if name == "Jolly Panda" else DESKTOP
+        others.append(await (await visitors.come(**{**device, **STILL})).enters_the_lobby(name))
+        await otter.sees(f"{name} joined")
+    fox, owl, turtle, _, kofi, _, panda = others
     await otter.says("Good morning everyone ☀️", "Who is up for a round of twenty questions?")
     await owl.says("Me! I have one already.")
     await fox.says("Rules for those who are new: https://en.wikipedia.org/wiki/Twenty_questions")
-    await guest.says("Just in time, then. Does it live by the water?")
+    await panda.says("Just in time, then. Does it live by the water?")
     await owl.says("It does 😄 And it builds.")
-    await others[0].says("🦫")
-    await guest.sees("🦫")
-    await photograph(guest, "lobby-phone")
-    await others[2].says("Of course. My turn next?")
+    await turtle.says("🦫")
+    await panda.sees("🦫")
+    await photograph(panda, "lobby-phone")
+    await kofi.says("Of course. My turn next?")
     await otter.sees("My turn next?")
     await photograph_twice(otter, "lobby")
 

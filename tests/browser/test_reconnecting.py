@@ -71,6 +71,7 @@ async def test_what_was_meant_for_one_stranger_never_reaches_the_next(visitors: 
     cleo = await (await visitors.come()).finds_a_stranger("Cleo")
     await cleo.looks_for_a_stranger()
     line.mend()
+    await ann.has_network_again()
     await cleo.talks_with("Ann")
     await ann.talks_with("Cleo")
     await ann.says("Hello Cleo")
@@ -86,6 +87,7 @@ async def test_a_partner_sees_that_the_other_one_is_away_and_back(
     clock.advance(6)
     await bob.sees("Ann is reconnecting…")
     line.mend()
+    await ann.has_network_again()
     await bob.talks_with("Ann")
     await ann.talks_with("Bob")
 
@@ -101,9 +103,12 @@ async def test_a_partner_away_for_too_long_is_given_up(visitors: Visitors, line:
     clock.advance(130)
     await bob.looks_for_a_stranger()
     line.mend()
+    await ann.has_network_again()
     await ann.sees("This talk has ended")
     await ann.reads("Still there?")
     await ann.presses("Find a stranger")
+    await ann.looks_for_a_stranger()
+    clock.advance(6)  # those who have just met wait a while for others
     await ann.talks_with("Bob")
     await bob.talks_with("Ann")
 
@@ -116,6 +121,7 @@ async def test_people_in_a_room_see_who_is_away(visitors: Visitors, line: Line, 
     clock.advance(6)
     await expect(bob.people.filter(has_text="reconnecting…")).to_contain_text("Ann")
     line.mend()
+    await ann.has_network_again()
     await expect(bob.people.filter(has_text="reconnecting…")).to_have_count(0)
 
 
