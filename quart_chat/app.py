@@ -19,6 +19,7 @@ from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
 from quart_chat.domain.limits import Limit
+from quart_chat.domain.ports import Clock
 from quart_chat.domain.safety import Thresholds
 from quart_chat.domain.signals import SIGNALS_PER_CALL
 from quart_chat.log import log
@@ -52,10 +53,13 @@ class SystemClock:
         return time.time()
 
 
-def create_app(settings: Settings | None = None) -> Quart:
-    """Build the app; any ASGI server can run it. Without settings they are read from the environment."""
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Quart:
+    """Build the app; any ASGI server can run it.
+
+    Without settings they are read from the environment; without a clock time is the machine's.
+    """
     settings = settings or Settings.from_environ(os.environ)
-    parts = assemble(settings)
+    parts = assemble(settings, clock or SystemClock())
     gate = Gate(parts)
     app = Quart("quart_chat", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
@@ -77,9 +81,9 @@ def create_app(settings: Settings | None = None) -> Quart:
     return app
 
 
-def assemble(settings: Settings) -> Parts:
+def assemble(settings: Settings, clock: Clock) -> Parts:
     """Put the parts of one process together."""
-    clock, chance = SystemClock(), random.SystemRandom()
+    chance = random.SystemRandom()
     assets = Assets(ROOT / "static")
     templates = Templates(assets.url, settings.source_url)
     sessions = Sessions(_allowance(settings), clock)
@@ -105,7 +109,6 @@ def assemble(settings: Settings) -> Parts:
             hub,
             clock,
             FileCabinet(settings.reports_file),
-            sessions.are_neighbours,
             skips=Limit(settings.skips_per_minute, 60.0),
         ),
     )

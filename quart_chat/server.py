@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +19,12 @@ import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
-from hypercorn.protocol.events import Event, StreamClosed
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.events import Data, Event, StreamClosed
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.typing import ASGISendEvent
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart
+from wsproto.connection import ConnectionState
 
 from quart_chat.settings import BadSetting
 
@@ -30,6 +33,7 @@ SETTINGS_FILE = Path(__file__).parent.parent / "hypercorn.toml"
 DRAIN_LIMIT = 2.0  # seconds for the app to close its sockets; it spreads them over less than one
 CLOSE_GRACE = 0.5  # seconds for clients to answer that; below hypercorn.toml's graceful_timeout
 EXIT_LIMIT = 5.0  # seconds from there until Hypercorn is given up; platforms kill after 30 in all
+ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
 LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
 UNREAD_LIMIT = 30_000  # milliseconds that written bytes may stay unacknowledged or unread
 
@@ -169,22 +173,44 @@ class Connection(TCPServer):
 
 
 class Stream(WSStream):
-    """One WebSocket that takes its connection along when a message is too big, and its pings when it ends.
+    """One WebSocket that ends as it should.
 
-    Hypercorn's own answers 1009 and goes on reading and keeping; and its pings hold the memory of a closed
-    connection for up to an interval more.
+    It takes its connection along when a message is too big, where Hypercorn's own answers 1009 and goes on reading and
+    keeping; and its pings when it ends, which would hold the memory of a closed connection for up to an interval more.
+    And it lets the client answer a close: ended at once, with something unread, the connection would be reset, and the
+    client would lose the close frame and what that says.
     """
 
     _pinging: asyncio.Task[Any] | None = None
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._over = asyncio.Event()
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        """Send what the app has; None is its end."""
+        if message is None and self.state is ASGIWebsocketState.CLOSED and not self.closed:
+            self.app_put = _ignore
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), ANSWER_LIMIT)
+        await super().app_send(message)
 
     async def handle(self, event: Event) -> None:
         """Take what comes from the client; raises ConnectionAbortedError after a message that is too big."""
         await super().handle(event)
         if self.closed:
+            self._over.set()
             self._stop_pinging()
+            self._tell_of_broken_frames(event)
         elif self.buffer.length > self.buffer.max_length:
+            log.info("message too big")
             await self.send(StreamClosed(stream_id=self.stream_id))  # the app hears of it first
             raise ConnectionAbortedError("message too big")
+
+    def _tell_of_broken_frames(self, event: Event) -> None:
+        """Only a client that breaks the protocol ends a stream by what it sends, with no close on either side."""
+        if isinstance(event, Data) and self.handshake.accepted and self.connection.state is ConnectionState.OPEN:
+            log.info("protocol broken")
 
     async def _send_pings(self) -> None:
         self._pinging = asyncio.current_task()
@@ -193,6 +219,10 @@ class Stream(WSStream):
     def _stop_pinging(self) -> None:
         if self._pinging is not None:
             self._pinging.cancel()
+
+
+async def _ignore(event: object) -> None:
+    """Take what a client still sends to an app that has ended."""
 
 
 async def _serve_until_signal(app: Quart, config: Config, sock: socket.socket) -> None:

@@ -15,8 +15,8 @@ MAY_IMPORT = {
     "chat": {"domain"},
     "settings": {"domain"},
     "log": set(),
-    "backends": {"domain"},
-    "delivery": {"domain", "chat", "delivery"},
+    "backends": {"domain", "log", "backends"},
+    "delivery": {"domain", "chat", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
     "server": {"settings", "log"},
     "app": {"domain", "chat", "settings", "log", "backends", "delivery", "web"},
@@ -28,7 +28,7 @@ LIBRARIES_OF: dict[str, set[str]] = {
     "chat": set(),
     "settings": set(),
     "log": set(),
-    "backends": set(),
+    "backends": {"redis", "msgspec"},
     "delivery": {"hypercorn"},  # the fast wire reaches for its transport
 }
 

@@ -2,7 +2,19 @@ import pytest
 
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.commands import Enter, Leave, Next, Say, Seek, Stop
-from quart_chat.domain.events import CameBack, Ending, Joined, Kept, Left, Refusal, Refused, Stood, Waiting, WentAway
+from quart_chat.domain.events import (
+    CameBack,
+    Ending,
+    Joined,
+    Kept,
+    Left,
+    Refusal,
+    Refused,
+    Stood,
+    Talking,
+    Waiting,
+    WentAway,
+)
 from quart_chat.domain.rooms import LOBBY, LOBBY_TAIL, LOG_LENGTH, Kind, RoomId, room_of
 from quart_chat.domain.visitors import Visitor
 from tests.town import Town, now
@@ -131,6 +143,26 @@ def test_a_message_offered_twice_is_said_once_and_kept(town: Town) -> None:
     says(town, ann, room, "hello", "same-key")
     assert town.heard_in(room) == ["hello"]
     assert town.last_told(ann) == Kept("same-key")
+
+
+def test_a_message_offered_again_after_its_talk_has_ended_is_known_to_have_arrived(town: Town) -> None:
+    ann, bob, room = pair(town)
+    says(town, ann, room, "hello", "same-key")
+    town.does(bob, Stop(room))
+    says(town, ann, room, "hello", "same-key")
+    assert town.last_told(ann) == Kept("same-key")
+
+
+def test_who_presses_next_at_once_with_its_own_other_tab_talks_with_it_again(town: Town) -> None:
+    one, other = seeks(town, "one", "same"), seeks(town, "other", "same")
+    first = town.room_of(one)
+    assert first
+    town.does(one, Next(first))
+    second = town.room_of(one)
+    assert second and second == town.room_of(other) != first
+    for tab in (one, other):
+        told = town.last_told(tab)
+        assert isinstance(told, Talking) and told.view.room == second
 
 
 def test_an_absent_one_keeps_its_place_in_the_queue_and_is_passed_over(town: Town) -> None:

@@ -137,11 +137,11 @@ class Machine(RuleBasedStateMachine):
         self.town.passes(2 * RESUME_WINDOW)
         backend = self.town.backend
         assert list(backend._rooms) == [LOBBY]
-        assert not backend._places and not backend._tickets
+        assert not backend._places and not backend._tickets and not backend._absent and not backend._held
         assert not any(len(queue) for queue in backend._queues.values())
         assert not backend._rooms[LOBBY].people and not backend._rooms[LOBBY].away
         self.town.passes(600)
-        assert not backend._talks and not backend._ended
+        assert not backend._talks and not backend._ended and not len(backend._keys)
 
 
 TestMachine = Machine.TestCase

@@ -48,7 +48,7 @@ class Town:
         self.reports: list[Report] = []
         pairs = itertools.count(1)
         self.backend = MemoryBackend(self, self.clock, lambda: str(next(pairs)))
-        self.chat = Chat(self.backend, self, self.clock, self, lambda one, other: False)
+        self.chat = Chat(self.backend, self, self.clock, self)
 
     def publish(self, room: RoomId, event: RoomEvent) -> None:
         self.published[room].append(event)
@@ -69,7 +69,7 @@ class Town:
         now(self.chat.drop(visitor))
 
     def resumes(self, visitor: Visitor, since: int | None = None) -> bool:
-        return now(self.chat.resume(visitor, since))
+        return now(self.chat.resume(visitor, self.room_of(visitor), since))
 
     def passes(self, seconds: float) -> None:
         """Let time pass, one tick a second."""

@@ -2,14 +2,15 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from quart_chat.backends.telling import show
 from quart_chat.domain.codes import RoomCode
-from quart_chat.domain.events import CameBack, Joined, Left, Said, StartedTyping, WentAway
+from quart_chat.domain.events import CameBack, Joined, Left, Said, StartedTyping, Waiting, WentAway
 from quart_chat.domain.matching import REMEMBERED_PARTNERS, Queue, Ticket
-from quart_chat.domain.messages import Message
-from quart_chat.domain.ports import Bus, Clock, Meeting, Parting, Place, Repeated
-from quart_chat.domain.rooms import LOBBY, Kind, Room, RoomId, View, room_of
+from quart_chat.domain.messages import KeyRing
+from quart_chat.domain.ports import Absence, Bus, Clock, Parting, Place, Saying
+from quart_chat.domain.rooms import LOBBY, Kind, Room, RoomId, room_of
 from quart_chat.domain.safety import (
     REPORTABLE_FOR,
     SEALED_LINES,
@@ -59,6 +60,9 @@ class MemoryBackend:
         self._queues = {kind: Queue() for kind in Kind if kind.is_pair}
         self._places: dict[VisitorId, Place] = {}
         self._tickets: dict[VisitorId, Ticket] = {}
+        self._absent: dict[VisitorId, float] = {}  # since when
+        self._held: set[VisitorId] = set()
+        self._keys = KeyRing()
         self._met: OrderedDict[BrowserId, deque[BrowserId]] = OrderedDict()
         self._blocked: OrderedDict[BrowserId, OrderedDict[BrowserId, None]] = OrderedDict()
         self._talks: dict[RoomId, Talk] = {}
@@ -92,35 +96,35 @@ class MemoryBackend:
         """Where a visitor is."""
         return self._places.get(visitor)
 
-    async def enter(self, room: RoomId, visitor: VisitorId, name: str) -> View | None:
+    async def enter(self, room: RoomId, visitor: Visitor, name: str) -> bool:
         """Go into the lobby or an open room."""
         await self.tidy()
         entered = self._rooms.get(room)
-        if entered is None or visitor in self._places:
-            return None
+        if entered is None or visitor.id in self._places:
+            return False
         self._unvisited.pop(room, None)
-        self._join(entered, visitor, name)
-        return entered.view(visitor)
+        self._join(entered, visitor.id, name)
+        show(self._bus, visitor.id, entered.view(visitor.id))
+        return True
 
-    async def leave(self, room: RoomId, visitor: VisitorId) -> Member | None:
+    async def leave(self, room: RoomId, visitor: VisitorId) -> bool:
         """Go out of the lobby or a room by code; the last one to leave closes the room."""
         left = self._rooms.get(room)
-        if left is None or left.kind.is_pair:
-            return None
-        return self._leave(left, visitor)
+        return left is not None and not left.kind.is_pair and self._leave(left, visitor) is not None
 
-    async def say(self, room: RoomId, visitor: VisitorId, key: str, text: str) -> Message | Repeated | None:
+    async def say(self, room: RoomId, visitor: VisitorId, key: str, text: str) -> Saying:
         """Add a message and tell the room."""
+        if self._keys.has(visitor, room, key):
+            return Saying.REPEATED
         spoken_in = self._rooms.get(room)
         if spoken_in is None or visitor not in spoken_in.people:
-            return None
+            return Saying.REFUSED
         message = spoken_in.say(visitor, key, text, self._clock.wall())
-        if message is None:
-            return Repeated.REPEATED
+        self._keys.add(visitor, room, key, self._clock.monotonic())
         if talk := self._talks.get(room):
             talk.lines.append((visitor, text, message.at))
         self._bus.publish(room, Said(message))
-        return message
+        return Saying.ACCEPTED
 
     async def typing(self, room: RoomId, visitor: VisitorId) -> None:
         """Tell the room that a member writes."""
@@ -129,28 +133,35 @@ class MemoryBackend:
         if member:
             self._bus.publish(room, StartedTyping(member))
 
-    async def seek(self, kind: Kind, visitor: Visitor, name: str) -> bool:
+    async def seek(self, kind: Kind, visitor: Visitor, name: str, held: bool = False) -> bool:
         """Join the queue; one who waits there already keeps its place."""
         place = self._places.get(visitor.id)
         if place is not None:
             return place == Place(kind, None)
         self._enqueue(kind, visitor, name)
+        if held:
+            self._held.add(visitor.id)
+            self._queues[kind].pass_over(visitor.id)
+        if not await self.meet(visitor.id):
+            self._bus.tell(visitor.id, Waiting(kind, len(self._queues[kind])))
         return True
 
-    async def match(self, kind: Kind, visitor: VisitorId) -> Meeting | None:
+    async def release(self, visitor: VisitorId) -> None:
+        """Let one who was held meet somebody, unless it is away."""
+        self._held.discard(visitor)
+        self._let_be_met(visitor)
+        await self.meet(visitor)
+
+    async def meet(self, visitor: VisitorId) -> bool:
         """Let a waiting visitor meet the longest waiting one who fits, in a room of their own."""
-        pair = self._queues[kind].claim(visitor, self._clock.monotonic())
+        place = self._places.get(visitor)
+        if place is None or place.room is not None:
+            return False
+        pair = self._queues[place.kind].claim(visitor, self._clock.monotonic())
         if pair is None:
-            return None
-        room = Room(RoomId(f"pair-{self._new_pair_id()}"), kind)
-        self._rooms[room.id] = room
-        self._talks[room.id] = Talk(kind, {ticket.visitor: Person(ticket.browser, ticket.address) for ticket in pair})
-        for ticket in pair:
-            self._people[kind] -= 1
-            self._tickets[ticket.visitor] = ticket
-            self._join(room, ticket.visitor, ticket.name)
-        self._remember(pair[0].browser, pair[1].browser)
-        return Meeting(room.id, kind, *pair)
+            return False
+        self._introduce(place.kind, pair)
+        return True
 
     async def withdraw(self, visitor: VisitorId) -> bool:
         """Leave the queue."""
@@ -158,8 +169,7 @@ class MemoryBackend:
         if place is None or place.room is not None:
             return False
         self._queues[place.kind].withdraw(visitor)
-        del self._places[visitor]
-        self._people[place.kind] -= 1
+        self._leave_place(visitor)
         return True
 
     async def part(self, room: RoomId, visitor: VisitorId) -> Parting | None:
@@ -167,23 +177,25 @@ class MemoryBackend:
         pair = self._rooms.get(room)
         if pair is None or not pair.kind.is_pair or visitor not in pair.people:
             return None
-        stayed = next(member for member in pair.people.all() if member.id != visitor)
-        gone = self._leave(pair, visitor)
-        self._leave(pair, stayed.id)
-        ticket = self._tickets.pop(stayed.id)
-        self._tickets.pop(visitor)
-        waiting = Visitor(ticket.visitor, ticket.browser, ticket.address)
+        gone, stayed = self._tickets[visitor], self._tickets[self._other_in(pair, visitor)]
+        away_since = self._absent.get(stayed.visitor)
+        left = self._leave(pair, gone.visitor)
+        self._leave(pair, stayed.visitor)
         self._ended[room] = self._clock.monotonic()
-        self._enqueue(pair.kind, waiting, ticket.name)
-        assert gone is not None  # noqa: S101 - it was a member a moment ago
-        return Parting(pair.kind, gone, waiting)
+        waiting = Visitor(stayed.visitor, stayed.browser, stayed.address)
+        self._enqueue(pair.kind, waiting, stayed.name)
+        if away_since is not None:
+            self._note_absence(stayed.visitor, away_since)
+        self._bus.tell(stayed.visitor, Waiting(pair.kind, len(self._queues[pair.kind]), left=left))
+        return Parting(pair.kind, gone.name, waiting)
 
-    async def partner_of(self, room: RoomId, visitor: VisitorId) -> VisitorId | None:
+    async def partner_of(self, room: RoomId, visitor: VisitorId) -> Visitor | None:
         """The other one of a video pair."""
         pair = self._rooms.get(room)
         if pair is None or pair.kind is not Kind.VIDEO or visitor not in pair.people:
             return None
-        return next(member.id for member in pair.people.all() if member.id != visitor)
+        ticket = self._tickets[self._other_in(pair, visitor)]
+        return Visitor(ticket.visitor, ticket.browser, ticket.address)
 
     async def waiting(self, kind: Kind) -> int:
         """How many are in a queue."""
@@ -192,11 +204,6 @@ class MemoryBackend:
     async def longest_waiting(self, kind: Kind) -> Sequence[VisitorId]:
         """The first few of a queue who are present."""
         return self._queues[kind].longest_waiting()
-
-    async def view(self, room: RoomId, visitor: VisitorId, since: int | None) -> View | None:
-        """Show a room to its member."""
-        seen = self._rooms.get(room)
-        return seen.view(visitor, since) if seen and visitor in seen.people else None
 
     async def block(self, room: RoomId, visitor: VisitorId) -> bool:
         """Keep the two browsers of a talk apart."""
@@ -224,25 +231,34 @@ class MemoryBackend:
         """When this visitor's ban ends."""
         return self._bans.until(Person(visitor.browser, visitor.address), self._clock.wall())
 
-    async def pass_over(self, visitor: VisitorId) -> None:
-        """Keep the visitor's place in the queue, but let nobody meet it."""
-        place = self._places.get(visitor)
-        if place and place.room is None:
-            self._queues[place.kind].pass_over(visitor)
+    async def drop(self, visitor: VisitorId) -> None:
+        """Note that a visitor is away."""
+        if visitor in self._places:
+            self._note_absence(visitor, self._clock.monotonic())
 
-    async def welcome_back(self, visitor: VisitorId) -> None:
-        """Let the visitor be met and seen again."""
-        place = self._places.get(visitor)
+    async def resume(self, visitor: Visitor, shown: RoomId | None, since: int | None) -> bool:
+        """Welcome a visitor back, from whatever address it comes now."""
+        place = self._places.get(visitor.id)
         if place is None:
-            return
+            return False
+        self._absent.pop(visitor.id, None)
         if place.room is None:
-            self._queues[place.kind].welcome_back(visitor)
-            return
-        room = self._rooms[place.room]
-        member = room.people.get(visitor)
-        if member and visitor in room.away:
-            room.away.discard(visitor)
-            self._bus.publish(room.id, CameBack(member))
+            self._let_be_met(visitor.id)
+            if not await self.meet(visitor.id):
+                self._bus.tell(visitor.id, Waiting(place.kind, len(self._queues[place.kind])))
+            return True
+        if ticket := self._tickets.get(visitor.id):
+            self._tickets[visitor.id] = replace(ticket, address=visitor.address)
+        self._take_seat_again(self._rooms[place.room], visitor.id, shown, since)
+        return True
+
+    async def absences(self) -> Sequence[Absence]:
+        """Those who are away, the longest first."""
+        now = self._clock.monotonic()
+        return [
+            Absence(visitor, self._places[visitor], now - since, self._is_shown_away(visitor))
+            for visitor, since in sorted(self._absent.items(), key=lambda entry: entry[1])
+        ]
 
     async def mark_away(self, visitor: VisitorId) -> None:
         """Show the visitor's room that it is reconnecting."""
@@ -252,6 +268,19 @@ class MemoryBackend:
         if room and member and visitor not in room.away:
             room.away.add(visitor)
             self._bus.publish(room.id, WentAway(member))
+
+    async def give_up(self, absence: Absence) -> Parting | None:
+        """End the stay of one who is still away."""
+        visitor, place = absence.visitor, self._places.get(absence.visitor)
+        if place is None or visitor not in self._absent:
+            return None
+        if place.room is None:
+            await self.withdraw(visitor)
+        elif place.kind.is_pair:
+            return await self.part(place.room, visitor)
+        else:
+            await self.leave(place.room, visitor)
+        return None
 
     async def tidy(self) -> None:
         """Close rooms nobody came to and let rested codes be used again."""
@@ -264,6 +293,7 @@ class MemoryBackend:
         while self._ended and next(iter(self._ended.values())) + REPORTABLE_FOR <= now:
             ended, _ = self._ended.popitem(last=False)
             del self._talks[ended]
+        self._keys.forget(now)
 
     def _join(self, room: Room, visitor: VisitorId, name: str) -> None:
         member, pushed = room.join(visitor, name)
@@ -277,13 +307,57 @@ class MemoryBackend:
         if left is None:
             return None
         member, pulled = left
-        del self._places[visitor]
-        self._people[room.kind] -= 1
+        self._leave_place(visitor)
         if not room.kind.is_pair:
             self._bus.publish(room.id, Left(member, len(room.people), pulled))
         if not room.people and room.kind is not Kind.LOBBY:
             self._close(room)
         return member
+
+    def _leave_place(self, visitor: VisitorId) -> None:
+        self._people[self._places.pop(visitor).kind] -= 1
+        self._tickets.pop(visitor, None)
+        self._held.discard(visitor)
+        self._absent.pop(visitor, None)
+
+    def _note_absence(self, visitor: VisitorId, since: float) -> None:
+        self._absent[visitor] = since
+        place = self._places[visitor]
+        if place.room is None:
+            self._queues[place.kind].pass_over(visitor)
+
+    def _introduce(self, kind: Kind, pair: tuple[Ticket, Ticket]) -> None:
+        room = Room(RoomId(f"pair-{self._new_pair_id()}"), kind)
+        self._rooms[room.id] = room
+        self._talks[room.id] = Talk(kind, {ticket.visitor: Person(ticket.browser, ticket.address) for ticket in pair})
+        for ticket in pair:
+            self._leave_place(ticket.visitor)
+            self._tickets[ticket.visitor] = ticket
+            self._join(room, ticket.visitor, ticket.name)
+        self._remember(pair[0].browser, pair[1].browser)
+        for ticket in pair:
+            show(self._bus, ticket.visitor, room.view(ticket.visitor))
+
+    def _other_in(self, pair: Room, visitor: VisitorId) -> VisitorId:
+        return next(member.id for member in pair.people.all() if member.id != visitor)
+
+    def _let_be_met(self, visitor: VisitorId) -> None:
+        place = self._places.get(visitor)
+        if place and place.room is None and visitor not in self._held and visitor not in self._absent:
+            self._queues[place.kind].welcome_back(visitor)
+
+    def _take_seat_again(self, room: Room, visitor: VisitorId, shown: RoomId | None, since: int | None) -> None:
+        same = room.id == shown
+        member = room.people.get(visitor)
+        if member and visitor in room.away:
+            room.away.discard(visitor)
+            self._bus.publish(room.id, CameBack(member))
+        show(self._bus, visitor, room.view(visitor, since if same else None), resumed=same)
+
+    def _is_shown_away(self, visitor: VisitorId) -> bool:
+        """Those in a queue have nobody to be shown to."""
+        room = self._places[visitor].room
+        return room is None or visitor in self._rooms[room].away
 
     def _close(self, room: Room) -> None:
         del self._rooms[room.id]

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from quart_chat.delivery.session import Session, Sessions
 from quart_chat.delivery.wire import Frame
-from quart_chat.domain.events import Joined, Left, PersonalEvent, RoomEvent, Stood, Talking, Waiting
+from quart_chat.domain.events import Joined, Left, PersonalEvent, Refused, RoomEvent, Stood, Talking, Waiting
 from quart_chat.domain.rooms import RoomId
 from quart_chat.domain.visitors import Member, VisitorId
+from quart_chat.log import log
 
 WRITES_AT_ONCE = 100  # members written to before other work gets a turn
 BEAT_EVERY = 20  # seconds
@@ -185,10 +186,16 @@ class Channel:
 
     def _frame(self, frames: dict[str, Frame], batch: Batch, language: str) -> Frame:
         if language not in frames:
-            frames[language] = Frame(
-                "".join(self._renderer.for_room(self.room, happening, language) for happening in batch.happenings)
-            )
+            frames[language] = Frame("".join(self._fragment(happening, language) for happening in batch.happenings))
         return frames[language]
+
+    def _fragment(self, happening: Happening, language: str) -> str:
+        """What cannot be shown is left out: it must not silence the room for good."""
+        try:
+            return self._renderer.for_room(self.room, happening, language)
+        except Exception:
+            log.exception("not shown", extra={"happening": type(happening).__name__})
+            return ""
 
     def _seal(self) -> None:
         """Begin a new batch, unless the last one is still empty."""
@@ -218,6 +225,8 @@ class Hub:
             self.unsubscribe(session)
         elif isinstance(event, Talking):
             self._subscribe(session, event.view.room)
+        if isinstance(event, Refused):
+            log.info("refused", extra={"why": event.why, "place": session.doorway.kind})
         if not session.wire:
             return
         frame = Frame(self._renderer.for_one(session, event))

@@ -104,11 +104,6 @@ class Sessions:
         """Find a visitor's session."""
         return self._by_visitor.get(visitor)
 
-    def are_neighbours(self, one: VisitorId, other: VisitorId) -> bool:
-        """Say whether two visitors are connected from one address."""
-        first, second = self.of(one), self.of(other)
-        return bool(first and second and first.visitor.address == second.visitor.address)
-
     def connected(self) -> int:
         """How many sessions have a socket now."""
         return len(self._by_visitor) - len(self._dropped)

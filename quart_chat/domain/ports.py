@@ -7,11 +7,9 @@ from typing import Protocol
 
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import PersonalEvent, RoomEvent
-from quart_chat.domain.matching import Ticket
-from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import Kind, RoomId, View
+from quart_chat.domain.rooms import Kind, RoomId
 from quart_chat.domain.safety import Accusation, Report
-from quart_chat.domain.visitors import Member, Visitor, VisitorId
+from quart_chat.domain.visitors import Visitor, VisitorId
 
 
 class Clock(Protocol):
@@ -43,28 +41,30 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """Two strangers who now share a room, the longer waiting one first."""
-
-    room: RoomId
-    kind: Kind
-    first: Ticket
-    second: Ticket
-
-
-@dataclass(frozen=True, slots=True)
 class Parting:
-    """A pair that is over: who went, and who stayed and is in the queue again."""
+    """A pair that is over: the one who went, under the name it had sought with, and the one who is queued again."""
 
     kind: Kind
-    gone: Member
+    name: str
     stayed: Visitor
 
 
-class Repeated(Enum):
-    """The answer to a message whose key has been said before."""
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A visitor whose connection has been gone for so many seconds, and whether its room knows."""
 
+    visitor: VisitorId
+    place: Place
+    away_for: float
+    marked: bool
+
+
+class Saying(Enum):
+    """What became of a message: accepted, said before under the same key, or written for a room one is not in."""
+
+    ACCEPTED = "accepted"
     REPEATED = "repeated"
+    REFUSED = "refused"
 
 
 class Cabinet(Protocol):
@@ -75,7 +75,11 @@ class Cabinet(Protocol):
 
 
 class Backend(Protocol):
-    """Keeps rooms, queues and places. Each method happens wholly or not at all, and tells the room itself."""
+    """Keeps rooms, queues and places. Each method happens wholly or not at all.
+
+    What changes a room is told to the room. Whoever is moved into a room or a queue, by its own wish or another's, is
+    told so (`Talking`, `CallBegan`, `Waiting`), in the order of its moves.
+    """
 
     async def create_room(self, code: RoomCode) -> bool:
         """Open an empty room; False when the code is in use or rests."""
@@ -84,28 +88,34 @@ class Backend(Protocol):
         """How many are in a room; None when there is no such room."""
 
     async def counts(self) -> Mapping[Kind, int]:
-        """How many people are in each kind of place."""
+        """How many people are in each kind of place, queues included."""
 
     async def place_of(self, visitor: VisitorId) -> Place | None:
         """Where a visitor is; None at a door."""
 
-    async def enter(self, room: RoomId, visitor: VisitorId, name: str) -> View | None:
-        """Go into the lobby or an open room; None when there is no such room or the visitor is elsewhere."""
+    async def enter(self, room: RoomId, visitor: Visitor, name: str) -> bool:
+        """Go into the lobby or an open room; False when there is no such room or the visitor is elsewhere."""
 
-    async def leave(self, room: RoomId, visitor: VisitorId) -> Member | None:
-        """Go out of the lobby or a room by code; None for a stranger there."""
+    async def leave(self, room: RoomId, visitor: VisitorId) -> bool:
+        """Go out of the lobby or a room by code; False for a stranger there."""
 
-    async def say(self, room: RoomId, visitor: VisitorId, key: str, text: str) -> Message | Repeated | None:
-        """Add a message; `REPEATED` when the key was said before, None for a stranger there."""
+    async def say(self, room: RoomId, visitor: VisitorId, key: str, text: str) -> Saying:
+        """Add a message to a room, once for each key."""
 
     async def typing(self, room: RoomId, visitor: VisitorId) -> None:
         """Tell the room that a member writes."""
 
-    async def seek(self, kind: Kind, visitor: Visitor, name: str) -> bool:
-        """Join the queue; False when the visitor is in a room or another queue."""
+    async def seek(self, kind: Kind, visitor: Visitor, name: str, held: bool = False) -> bool:
+        """Join the queue, and meet somebody if anybody fits; False when the visitor is in a room or another queue.
 
-    async def match(self, kind: Kind, visitor: VisitorId) -> Meeting | None:
-        """Let a waiting visitor meet somebody, if anybody fits."""
+        Nobody meets one who is `held` until it is released.
+        """
+
+    async def release(self, visitor: VisitorId) -> None:
+        """Let one who was held meet somebody."""
+
+    async def meet(self, visitor: VisitorId) -> bool:
+        """Give a waiting visitor another look; True when it has met somebody."""
 
     async def withdraw(self, visitor: VisitorId) -> bool:
         """Leave the queue."""
@@ -113,17 +123,14 @@ class Backend(Protocol):
     async def part(self, room: RoomId, visitor: VisitorId) -> Parting | None:
         """End a pair: this visitor is nowhere, the other one in the queue again; None for a stranger there."""
 
-    async def partner_of(self, room: RoomId, visitor: VisitorId) -> VisitorId | None:
+    async def partner_of(self, room: RoomId, visitor: VisitorId) -> Visitor | None:
         """The other one of a video pair; None for a stranger there."""
 
     async def waiting(self, kind: Kind) -> int:
         """How many are in a queue."""
 
     async def longest_waiting(self, kind: Kind) -> Sequence[VisitorId]:
-        """The first few of a queue who are present."""
-
-    async def view(self, room: RoomId, visitor: VisitorId, since: int | None) -> View | None:
-        """Show a room to its member who has everything up to `since`."""
+        """The first few of a queue who are present, as far as they are connected here."""
 
     async def block(self, room: RoomId, visitor: VisitorId) -> bool:
         """Keep the two browsers of a talk apart; False when this visitor was not in it, or it is too long ago."""
@@ -134,14 +141,23 @@ class Backend(Protocol):
     async def banned_until(self, visitor: Visitor) -> float | None:
         """When this visitor's ban ends; None when there is none."""
 
-    async def pass_over(self, visitor: VisitorId) -> None:
-        """Nobody meets this visitor until it is welcomed back; its place is kept."""
+    async def drop(self, visitor: VisitorId) -> None:
+        """Note that a visitor's connection is gone: it keeps its place, and nobody meets it."""
 
-    async def welcome_back(self, visitor: VisitorId) -> None:
-        """Undo `pass_over` and `mark_away`."""
+    async def resume(self, visitor: Visitor, shown: RoomId | None, since: int | None) -> bool:
+        """Welcome a visitor back and tell it where it is; False when it is nowhere any more.
+
+        Its page shows the room `shown` up to message `since`; of any other room it gets the whole view.
+        """
+
+    async def absences(self) -> Sequence[Absence]:
+        """Those who are away, the longest first; each of several processes may be given a part of them, or none."""
 
     async def mark_away(self, visitor: VisitorId) -> None:
-        """Show the visitor's room that it is reconnecting."""
+        """Show the room of one who is still away that it is reconnecting."""
+
+    async def give_up(self, absence: Absence) -> Parting | None:
+        """End the stay of one who is still away; returns the pair that this has ended."""
 
     async def tidy(self) -> None:
         """Close rooms nobody came to and let rested codes be used again."""

@@ -5,7 +5,7 @@ The lobby, a room by code and a pair of strangers are all rooms; only their `Kin
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import NewType
@@ -20,7 +20,6 @@ RoomId = NewType("RoomId", str)
 LOG_LENGTH = 200  # messages kept for those who come late or come back
 LOBBY_TAIL = 50  # messages shown to whoever enters the lobby
 LISTED_PEOPLE = 100  # the newest people, shown by name; the others are only counted
-KEYS_KEPT = 128  # per member; above what the message limit lets anyone say within the resume window
 
 
 class Kind(StrEnum):
@@ -139,20 +138,6 @@ class People:
         return pulled
 
 
-@dataclass(slots=True)
-class Seat:
-    """What a room remembers of one member: from where it may read, and what it has said already."""
-
-    sees_after: int
-    said: OrderedDict[str, int] = field(default_factory=OrderedDict)
-
-    def remember(self, key: str, seq: int) -> None:
-        """Note that this key has become that message."""
-        self.said[key] = seq
-        if len(self.said) > KEYS_KEPT:
-            self.said.popitem(last=False)
-
-
 class Room:
     """One room's members and log; every change goes through here."""
 
@@ -163,40 +148,42 @@ class Room:
         self.away: set[VisitorId] = set()
         self.seq = 0
         self._seated = 0
-        self._seats: dict[VisitorId, Seat] = {}
+        self._sees_after: dict[VisitorId, int] = {}
         self._log: deque[Message] = deque(maxlen=LOG_LENGTH)
 
     def join(self, visitor: VisitorId, name: str) -> tuple[Member, Member | None]:
         """Let a visitor in under a name free in this room; returns it and whom it pushed out of the list."""
-        self._seated += 1
-        member = Member(visitor, self.people.free_name(name), self._seated)
-        self._seats[visitor] = Seat(sees_after=self._first_readable())
-        return member, self.people.add(member)
+        member = Member(visitor, self.people.free_name(name), self._seated + 1)
+        return member, self.admit(member, self._first_readable())
+
+    def admit(self, member: Member, sees_after: int) -> Member | None:
+        """Seat a member who may read what comes after a message; returns whom that pushed out of the list."""
+        self._seated = max(self._seated, member.seat)
+        self._sees_after[member.id] = sees_after
+        return self.people.add(member)
 
     def leave(self, visitor: VisitorId) -> tuple[Member, Member | None] | None:
         """Let a member go; returns it and who takes its place in the list, or None for a stranger here."""
         member = self.people.get(visitor)
         if member is None:
             return None
-        del self._seats[visitor]
+        del self._sees_after[visitor]
         self.away.discard(visitor)
         return member, self.people.remove(member)
 
-    def say(self, visitor: VisitorId, key: str, text: str, at: float) -> Message | None:
-        """Add a message to the log; None when this key has been said already.
-
-        Raises KeyError for somebody who is not a member.
-        """
-        seat = self._seats[visitor]
-        if key in seat.said:
-            return None
+    def say(self, visitor: VisitorId, key: str, text: str, at: float) -> Message:
+        """Add a message to the log; raises KeyError for somebody who is not a member."""
         by = self.people.get(visitor)
-        assert by is not None  # noqa: S101 - a seat has a member
+        if by is None:
+            raise KeyError(visitor)
+        return self.record(self.seq + 1, key, by, text, at)
+
+    def record(self, seq: int, key: str, by: Member, text: str, at: float) -> Message:
+        """Put a message at the end of the log."""
         previous = self._log[-1] if self._log else None
-        self.seq += 1
-        message = Message(self.seq, key, by, text, at, continues(previous, by, at))
+        message = Message(seq, key, by, text, at, continues(previous, by, at))
+        self.seq = seq
         self._log.append(message)
-        seat.remember(key, message.seq)
         return message
 
     def view(self, visitor: VisitorId, since: int | None = None) -> View:
@@ -204,9 +191,9 @@ class Room:
 
         Raises KeyError for somebody who is not a member.
         """
-        after = max(self._seats[visitor].sees_after, since or 0)
+        after = max(self._sees_after[visitor], since or 0)
         me = self.people.get(visitor)
-        assert me is not None  # noqa: S101 - a seat has a member
+        assert me is not None  # noqa: S101 - whoever may read is a member
         return View(
             room=self.id,
             kind=self.kind,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import NoReturn
 
 from quart import Blueprint, Websocket, abort, websocket
 
@@ -11,7 +12,7 @@ from quart_chat.delivery.wire import POLICY, RESTARTING, TRY_LATER, Frame, Wire,
 from quart_chat.domain.codes import read_code
 from quart_chat.domain.commands import Command, Say, Send, Typing
 from quart_chat.domain.events import Ending, Refusal, Refused, Stood
-from quart_chat.domain.rooms import LOBBY, Kind, room_of
+from quart_chat.domain.rooms import LOBBY, Kind, RoomId, room_of
 from quart_chat.domain.visitors import BrowserId
 from quart_chat.log import log
 from quart_chat.web import frames, security
@@ -26,8 +27,8 @@ CLOSING_PAUSE = 0.02  # seconds; 2,000 sockets are told within a second
 class Page:
     """What a page says about itself when it connects.
 
-    `boot` is the run of the server that made the page; `talking` and `since` are where it believes to be:
-    in a talk, and the last message it shows.
+    `boot` is the run of the server that made the page; `talking`, `shown` and `since` are where it believes to be:
+    in a talk or a queue, the room it shows, and the last message of it.
     """
 
     token: PageToken
@@ -35,6 +36,7 @@ class Page:
     doorway: Doorway
     boot: str
     talking: bool
+    shown: RoomId
     since: int | None
 
 
@@ -69,17 +71,17 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     async def talk() -> None:
         socket = websocket._get_current_object()  # type: ignore[attr-defined] # the proxy costs on every frame
         scheme = "https" if socket.scheme == "wss" else "http"
+        who = parts.doorkeeper.name(socket.remote_addr)
         if not security.comes_from_us(socket.headers, scheme, allowed):
-            abort(403)
+            _refuse(403, "foreign origin", who)
         if not gate.open or parts.doorkeeper.is_full():
-            abort(503)
+            _refuse(503, "no place", who)
         page = _read_page(socket)
         if page is None:
-            abort(400)
+            _refuse(400, "no page of ours", who)
         if not parts.sessions.may_open(page.token, page.browser):
-            abort(403)
+            _refuse(403, "another browser's page", who)
         await socket.accept()
-        who = parts.doorkeeper.name(socket.remote_addr)
         if not parts.doorkeeper.admit(who):
             return await _turn_away(parts, socket, who)
         try:
@@ -88,6 +90,11 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
             parts.doorkeeper.release(who)
 
     return blueprint
+
+
+def _refuse(status: int, why: str, who: str) -> NoReturn:
+    log.info("handshake refused", extra={"why": why, "address": who})
+    abort(status)
 
 
 async def _turn_away(parts: Parts, socket: Websocket, who: str) -> None:
@@ -143,7 +150,9 @@ class Conversation:
         """Show a page that comes back where it is; a fresh one shows its door already."""
         if arrival is Arrival.TAKEN_OVER:
             self._recolour(session)
-        is_somewhere = arrival is not Arrival.NEW and await self._parts.chat.resume(session.visitor, self._page.since)
+        is_somewhere = arrival is not Arrival.NEW and await self._parts.chat.resume(
+            session.visitor, self._page.shown, self._page.since
+        )
         if self._page.talking and not is_somewhere:
             ending = Ending.EXPIRED if self._page.boot == self._parts.boot else Ending.RESTARTED
             self._parts.hub.tell(session.visitor.id, Stood(ending))
@@ -211,6 +220,7 @@ def _read_page(socket: Websocket) -> Page | None:
         doorway,
         arguments.get("boot", ""),
         bool(arguments.get("talking")),
+        RoomId(arguments.get("room", "")),
         int(since) if since.isascii() and since.isdigit() and len(since) < 16 else None,
     )
 

@@ -72,6 +72,10 @@ class Visitor:
     async def reloads(self) -> None:
         await self.page.reload()
 
+    async def has_network_again(self) -> None:
+        """What a system tells its pages when it is back; they need not wait for their next try."""
+        await self.page.evaluate("dispatchEvent(new Event('online'))")
+
     async def opens_another_tab(self) -> "Visitor":
         """A second page of the same browser, with the same cookies."""
         return Visitor(await self.page.context.new_page(), self.base)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quart_chat.domain.messages import GROUPED_WITHIN
-from quart_chat.domain.rooms import KEYS_KEPT, LISTED_PEOPLE, LOBBY, LOG_LENGTH, Kind, Room
+from quart_chat.domain.rooms import LISTED_PEOPLE, LOBBY, LOG_LENGTH, Kind, Room
 from quart_chat.domain.text import MAX_NAME, fold_name
 from quart_chat.domain.visitors import Member, VisitorId
 
@@ -25,20 +25,13 @@ def test_messages_of_one_author_within_a_minute_belong_together(room: Room) -> N
         room.say(BOB, "3", "three", GROUPED_WITHIN),
         room.say(BOB, "4", "four", 2 * GROUPED_WITHIN + 1),
     ]
-    assert [message.continued for message in told if message] == [False, True, False, False]
+    assert [message.continued for message in told] == [False, True, False, False]
 
 
-def test_a_key_belongs_to_its_author_alone(room: Room) -> None:
-    assert room.say(ANN, "key", "hers", 0.0)
-    assert room.say(BOB, "key", "his", 0.0)
-    assert room.say(ANN, "key", "again", 0.0) is None
-
-
-def test_keys_and_log_are_bounded(room: Room) -> None:
+def test_the_log_is_bounded(room: Room) -> None:
     for number in range(3 * LOG_LENGTH):
         room.say(ANN, f"key {number}", "x", 0.0)
     assert len(room.messages_after(0)) == LOG_LENGTH
-    assert len(room._seats[ANN].said) == KEYS_KEPT
 
 
 def test_only_members_speak_and_see(room: Room) -> None:

@@ -11,6 +11,7 @@ GENEROUS = Settings(
     messages_per_5s=10_000,
     sockets_per_address=1_000,
     handshakes_per_minute=60_000,
+    skips_per_minute=10_000,
     rooms_per_minute=1_000,
     wrong_codes_per_minute=1_000,
 )

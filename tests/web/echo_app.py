@@ -128,7 +128,7 @@ def create_echo(hops: int = 0) -> Echo:
 
 
 @asynccontextmanager
-async def serving(app: Quart, **settings: float) -> AsyncIterator[int]:
+async def serving(app: Quart, **settings: float | None) -> AsyncIterator[int]:
     """Serve the app on this loop, with these settings of Hypercorn changed; yields the port once it answers."""
     config, stop = load_config(), asyncio.Event()
     for name, value in settings.items():

@@ -1,0 +1,154 @@
+"""A TCP proxy between guests and the server that misbehaves when a test says so."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+PIECE = 4096  # bytes forwarded at once, and kept by a slow line
+SLOW_STEP = 0.02  # seconds between two pieces of a slow line
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger: closing sends RST
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """One connection through the proxy: its two ends, and when a byte last passed."""
+
+    guest: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    heard: float
+    passing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def cut(self) -> None:
+        for end in (self.guest, self.server):
+            end.transport.abort()
+
+
+class ChaosProxy:
+    """Forwards every connection to a server, until told to delay, freeze, slow down, half-close or cut it.
+
+    `delay` is in seconds per piece, `bytes_per_second` limits each direction, `idle_limit` is after how many silent
+    seconds a connection is cut, as platform routers do; None is no limit. All may change at any time.
+    """
+
+    def __init__(self, server: str, *, idle_limit: float | None = None) -> None:
+        self.delay = 0.0
+        self.bytes_per_second: float | None = None
+        self.idle_limit = idle_limit
+        self._target = urlsplit(server)
+        self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._frozen = False
+
+    async def __aenter__(self) -> Self:
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=PIECE)
+        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def freeze(self) -> None:
+        """Swallow everything, the ends of connections too: a line that is dead and does not know it."""
+        self._frozen = True
+        for link in self._links:
+            link.passing.clear()
+
+    def thaw(self) -> None:
+        """Let what was swallowed pass, and all that follows."""
+        self._frozen = False
+        for link in self._links:
+            link.passing.set()
+
+    def cut(self) -> None:
+        """End all connections on both sides."""
+        for link in list(self._links):
+            link.cut()
+
+    def reset(self) -> None:
+        """End all connections on both sides with RST."""
+        for link in list(self._links):
+            for end in (link.guest, link.server):
+                with suppress(OSError):  # closed already
+                    end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            link.cut()
+
+    def hang_up(self) -> None:
+        """End all connections on both sides with FIN, and no close frame."""
+        for link in list(self._links):
+            link.guest.close()
+            link.server.close()
+
+    def half_close(self) -> None:
+        """Tell the server that the guests will send no more, while they still listen."""
+        for link in list(self._links):
+            link.server.write_eof()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._start(self._connect(reader, writer))
+
+    def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _connect(self, from_guest: asyncio.StreamReader, to_guest: asyncio.StreamWriter) -> None:
+        try:
+            from_server, to_server = await asyncio.open_connection(sock=await self._dial(), limit=PIECE)
+        except OSError:
+            to_guest.transport.abort()
+            return
+        link = Link(to_guest, to_server, asyncio.get_running_loop().time())
+        self._links.add(link)
+        if not self._frozen:
+            link.passing.set()
+        idling = self._start(self._watch(link))
+        try:
+            await asyncio.gather(self._forward(link, from_guest, to_server), self._forward(link, from_server, to_guest))
+        finally:
+            idling.cancel()
+            self._links.discard(link)
+            link.cut()
+
+    async def _dial(self) -> socket.socket:
+        """Keep little of what a slow line has not taken yet: it must be felt by the server."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE)
+        await asyncio.get_running_loop().sock_connect(sock, (self._target.hostname, self._target.port))
+        return sock
+
+    async def _forward(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, RuntimeError):  # RuntimeError: this end was half-closed meanwhile
+            while piece := await reader.read(self._piece()):
+                link.heard = asyncio.get_running_loop().time()
+                await link.passing.wait()
+                await asyncio.sleep(self.delay + (SLOW_STEP if self.bytes_per_second else 0))
+                writer.write(piece)
+                await writer.drain()
+            await link.passing.wait()
+            writer.write_eof()
+
+    def _piece(self) -> int:
+        return max(1, int(self.bytes_per_second * SLOW_STEP)) if self.bytes_per_second else PIECE
+
+    async def _watch(self, link: Link) -> None:
+        """Cut a silent connection, as a router does."""
+        while self.idle_limit is not None:
+            silent = asyncio.get_running_loop().time() - link.heard
+            if silent >= self.idle_limit:
+                link.cut()
+                return
+            await asyncio.sleep(self.idle_limit - silent)
