@@ -15,15 +15,17 @@ from quart_schema import Info, QuartSchema
 
 from quart_chat.backends.cabinet import FileCabinet
 from quart_chat.backends.memory import MemoryBackend
+from quart_chat.backends.redis import RedisBackend
+from quart_chat.backends.store import Store, connect
 from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
 from quart_chat.domain.limits import Limit
-from quart_chat.domain.ports import Clock
+from quart_chat.domain.ports import Clock, Unavailable
 from quart_chat.domain.safety import Thresholds
 from quart_chat.domain.signals import SIGNALS_PER_CALL
 from quart_chat.log import log
-from quart_chat.settings import Settings
+from quart_chat.settings import BadSetting, Settings
 from quart_chat.web import security
 from quart_chat.web.api import api_routes
 from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
@@ -89,13 +91,12 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
     sessions = Sessions(_allowance(settings), clock)
     hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock), settings.contact_email))
     secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
-    backend = MemoryBackend(
-        hub, clock, new_pair_id=lambda: secrets.token_urlsafe(9), thresholds=Thresholds(settings.reporters_for_a_ban)
-    )
+    backend = _backend(settings, hub, sessions, clock)
+    bus = backend if isinstance(backend, RedisBackend) else hub
     return Parts(
         settings=settings,
         secret_key=secret_key,
-        boot=secrets.token_hex(4),
+        boot=settings.redis_prefix if settings.redis_url else secrets.token_hex(4),
         clock=clock,
         chance=chance,
         assets=assets,
@@ -106,12 +107,26 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         backend=backend,
         chat=Chat(
             backend,
-            hub,
+            bus,
             clock,
             FileCabinet(settings.reports_file),
             skips=Limit(settings.skips_per_minute, 60.0),
         ),
     )
+
+
+def _backend(settings: Settings, hub: Hub, sessions: Sessions, clock: Clock) -> MemoryBackend | RedisBackend:
+    """Rooms and queues in this process's memory, or in the store that several processes share."""
+    new_pair_id, thresholds = partial(secrets.token_urlsafe, 9), Thresholds(settings.reporters_for_a_ban)
+    if not settings.redis_url:
+        return MemoryBackend(hub, clock, new_pair_id, thresholds)
+    if not settings.secret_key:
+        raise BadSetting("REDIS_URL needs a SECRET_KEY, the same for all processes")
+    try:
+        client = connect(settings.redis_url, bool(settings.redis_self_signed))
+    except ValueError:
+        raise BadSetting("REDIS_URL takes redis://host:port, rediss://host:port or unix://path") from None
+    return RedisBackend(Store(client, settings.redis_prefix, clock), hub, clock, new_pair_id, sessions, thresholds)
 
 
 def _allowance(settings: Settings) -> Allowance:
@@ -134,19 +149,33 @@ def _keep_time(app: Quart, parts: Parts) -> None:
 
     @app.while_serving
     async def ticking() -> AsyncGenerator[None, None]:
+        shared = parts.backend if isinstance(parts.backend, RedisBackend) else None
+        if shared:
+            await _open(shared)
         task = asyncio.create_task(_tick(parts))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        if shared:
+            await shared.close()
+
+
+async def _open(shared: RedisBackend) -> None:
+    try:
+        await shared.open()
+    except Unavailable as error:
+        raise BadSetting(f"the store at REDIS_URL cannot be used: {error}") from None
 
 
 async def _tick(parts: Parts) -> None:
     for second in itertools.count():
         await asyncio.sleep(TICK)
         try:
-            await parts.chat.tick()
             parts.hub.beat(second)
             parts.sessions.forget_the_gone()
+            await parts.chat.tick()
+        except Unavailable:
+            continue  # the backend looks for its store, and tells people
         except Exception:
             log.exception("tick failed")

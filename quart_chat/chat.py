@@ -101,9 +101,9 @@ class Chat:
 
     async def tick(self) -> None:
         """Do what time asks for; to be called about once a second."""
+        await self._backend.tidy()
         await self._look_after_the_absent()
         await self._release_the_held()
-        await self._backend.tidy()
         for kind in Kind:
             if kind.is_pair:
                 await self._look_after_the_queue(kind)
@@ -209,6 +209,8 @@ class Chat:
 
     async def _console(self, parting: Parting) -> None:
         """Let the one who stayed, and waits again, meet somebody else at once."""
+        if parting.stayed is None:
+            return
         if await self._is_banned(parting.stayed):
             await self._backend.withdraw(parting.stayed.id)
         else:

@@ -47,6 +47,12 @@ class Settings:
     rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")
     wrong_codes_per_minute: int = _number(10, "Wrong room codes an address may try in a minute before it has to wait.")
     sockets_per_process: int = _number(10_000, "Sockets this process takes; beyond, visitors see a page that says so.")
+    redis_url: str = _words(
+        "",
+        "The Redis or Valkey that makes several processes one chat; needs SECRET_KEY. One process when empty.",
+    )
+    redis_prefix: str = _words("quart-chat", "What all its keys and channels begin with.")
+    redis_self_signed: int = _number(0, "1 believes any certificate of a rediss:// address, as Heroku's need.")
     log_level: str = _words("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     @classmethod
@@ -65,7 +71,7 @@ def _read(name: str, kind: Any, environ: Mapping[str, str]) -> Any:
     text = environ[name.upper()].strip()
     if kind in (str, "str"):
         return text
-    least = 0 if name == "trusted_hops" else 1
+    least = 0 if name in ("trusted_hops", "redis_self_signed") else 1
     try:
         number = int(text)
     except ValueError:

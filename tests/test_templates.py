@@ -31,6 +31,7 @@ from quart_chat.domain.events import (
     StillWaiting,
     Stood,
     Talking,
+    Trouble,
     Waiting,
     WentAway,
 )
@@ -252,6 +253,8 @@ def personal_events(member: Member, message: Message) -> list[PersonalEvent]:
         Kept("k" * 12),
         Reported(),
         Banned(1_700_000_000.0),
+        Trouble(away=True),
+        Trouble(away=False),
     ]
 
 

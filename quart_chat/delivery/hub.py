@@ -8,8 +8,18 @@ from itertools import islice
 from typing import Protocol
 
 from quart_chat.delivery.session import Session, Sessions
-from quart_chat.delivery.wire import Frame
-from quart_chat.domain.events import Joined, Left, PersonalEvent, Refused, RoomEvent, Stood, Talking, Waiting
+from quart_chat.delivery.wire import REPLACED, Frame
+from quart_chat.domain.events import (
+    Joined,
+    Left,
+    OpenedElsewhere,
+    PersonalEvent,
+    Refused,
+    RoomEvent,
+    Stood,
+    Talking,
+    Waiting,
+)
 from quart_chat.domain.rooms import RoomId
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.log import log
@@ -228,6 +238,9 @@ class Hub:
         if isinstance(event, Refused):
             log.info("refused", extra={"why": event.why, "place": session.doorway.kind})
         if not session.wire:
+            return
+        if isinstance(event, OpenedElsewhere):
+            session.wire.close(REPLACED, "open in another window")
             return
         frame = Frame(self._renderer.for_one(session, event))
         if session.channel and not isinstance(event, Talking):

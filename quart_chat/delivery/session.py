@@ -104,6 +104,19 @@ class Sessions:
         """Find a visitor's session."""
         return self._by_visitor.get(visitor)
 
+    def is_connected(self, visitor: VisitorId) -> bool:
+        """Say whether a visitor has a socket here."""
+        session = self._by_visitor.get(visitor)
+        return session is not None and session.wire is not None
+
+    def connected_visitors(self) -> list[VisitorId]:
+        """All who have a socket here."""
+        return [visitor for visitor, session in self._by_visitor.items() if session.wire]
+
+    def knows(self, page: PageToken) -> bool:
+        """Say whether a page has been connected here before."""
+        return page in self._by_page
+
     def connected(self) -> int:
         """How many sessions have a socket now."""
         return len(self._by_visitor) - len(self._dropped)
@@ -114,13 +127,21 @@ class Sessions:
         return session is None or session.visitor.browser == browser
 
     def open(
-        self, page: PageToken, browser: BrowserId, address: str, doorway: Doorway, language: str, wire: Wire
+        self,
+        page: PageToken,
+        browser: BrowserId,
+        address: str,
+        doorway: Doorway,
+        language: str,
+        wire: Wire,
+        owner: VisitorId | None = None,
     ) -> tuple[Session, Arrival]:
         """Connect a page: to its own session, to the one its browser has just dropped there, or to a new one.
 
-        The newest wire wins; the one before is closed with 4409.
+        A new one is that of `owner`, if the page is known to belong to somebody who was on another process. The newest
+        wire wins; the one before is closed with 4409.
         """
-        session, arrival = self._find(page, browser, doorway, language)
+        session, arrival = self._find(page, browser, doorway, language, owner or visitor_of(page))
         if session.wire:
             session.wire.close(REPLACED, "open in another window")
         self._dropped.pop(session.visitor.id, None)
@@ -145,17 +166,20 @@ class Sessions:
             for page in self._pages.pop(visitor):
                 del self._by_page[page]
 
-    def _find(self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str) -> tuple[Session, Arrival]:
+    def _find(
+        self, page: PageToken, browser: BrowserId, doorway: Doorway, language: str, owner: VisitorId
+    ) -> tuple[Session, Arrival]:
         if own := self._by_page.get(page):
             return own, Arrival.RESUMED
         if left := self._left_behind(browser, doorway):
             self._adopt(page, left)
             return left, Arrival.TAKEN_OVER
-        visitor = Visitor(visitor_of(page), browser)
-        session = Session(visitor, doorway, language, self._allowance, self._clock.monotonic())
-        self._by_visitor[visitor.id] = session
+        session = self._by_visitor.get(owner)
+        if session is None:
+            session = Session(Visitor(owner, browser), doorway, language, self._allowance, self._clock.monotonic())
+            self._by_visitor[owner] = session
         self._adopt(page, session)
-        return session, Arrival.NEW
+        return session, Arrival.NEW if owner == visitor_of(page) else Arrival.TAKEN_OVER
 
     def _left_behind(self, browser: BrowserId, doorway: Doorway) -> Session | None:
         """The session this browser has dropped last in this place: a reload looks like that."""

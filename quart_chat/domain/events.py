@@ -158,4 +158,29 @@ class Banned:
     until: float
 
 
-PersonalEvent = Waiting | StillWaiting | Talking | Stood | Refused | Kept | CallBegan | Signalled | Reported | Banned
+@dataclass(frozen=True, slots=True)
+class OpenedElsewhere:
+    """The visitor's page is connected to another process now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What rooms and queues are kept in is away, or back again."""
+
+    away: bool
+
+
+PersonalEvent = (
+    Waiting
+    | StillWaiting
+    | Talking
+    | Stood
+    | Refused
+    | Kept
+    | CallBegan
+    | Signalled
+    | Reported
+    | Banned
+    | OpenedElsewhere
+    | Trouble
+)

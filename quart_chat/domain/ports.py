@@ -42,11 +42,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """A pair that is over: the one who went, under the name it had sought with, and the one who is queued again."""
+    """A pair that is over.
+
+    `name` is what the one who went had sought with; `stayed` is queued again, if still there.
+    """
 
     kind: Kind
     name: str
-    stayed: Visitor
+    stayed: Visitor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class Absence:
     place: Place
     away_for: float
     marked: bool
+
+
+class Unavailable(Exception):
+    """What rooms and queues are kept in cannot be reached now; nothing is lost by asking again later."""
 
 
 class Saying(Enum):
@@ -141,6 +148,12 @@ class Backend(Protocol):
     async def banned_until(self, visitor: Visitor) -> float | None:
         """When this visitor's ban ends; None when there is none."""
 
+    async def whose(self, visitor: Visitor, place: Place) -> VisitorId:
+        """Whose page it is that comes as this visitor: its own, or that of one whom its browser has left behind there.
+
+        A place without a room stands for wherever strangers of its kind are.
+        """
+
     async def drop(self, visitor: VisitorId) -> None:
         """Note that a visitor's connection is gone: it keeps its place, and nobody meets it."""
 
@@ -160,4 +173,4 @@ class Backend(Protocol):
         """End the stay of one who is still away; returns the pair that this has ended."""
 
     async def tidy(self) -> None:
-        """Close rooms nobody came to and let rested codes be used again."""
+        """Do what time asks for: close rooms nobody came to, let rested codes be used again, say that one lives."""

@@ -7,7 +7,7 @@ VisitorId = NewType("VisitorId", str)
 """Public: it stands beside everything the visitor says."""
 
 BrowserId = NewType("BrowserId", str)
-"""Secret: it lives in a cookie and is never shown to anyone."""
+"""A keyed hash of the secret in the browser's cookie; shown to nobody but, in a report, the operator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The pages people load, and the small HTML they ask for between."""
 
 import gzip
+from contextlib import suppress
 from urllib.parse import quote, unquote
 
 import segno
@@ -12,9 +13,9 @@ from quart_chat.delivery.session import visitor_of
 from quart_chat.domain.avatars import emoji_for, hue_for
 from quart_chat.domain.codes import RoomCode, new_code, read_code
 from quart_chat.domain.names import friendly_name
+from quart_chat.domain.ports import Unavailable
 from quart_chat.domain.rooms import Kind, room_of
 from quart_chat.domain.text import Unwritable, clean_name
-from quart_chat.domain.visitors import BrowserId
 from quart_chat.log import log
 from quart_chat.web import security
 from quart_chat.web.parts import Parts
@@ -47,7 +48,7 @@ def page_routes(parts: Parts) -> Blueprint:
     @blueprint.get("/<any(text, video, lobby):kind>")
     @hide
     async def place(kind: str) -> Response:
-        waiting = await parts.backend.waiting(Kind(kind)) if Kind(kind).is_pair else 0
+        waiting = await pages.waiting(Kind(kind))
         return pages.show_place(Kind(kind), waiting=waiting)
 
     @blueprint.get("/room/<code>")
@@ -110,6 +111,10 @@ def page_routes(parts: Parts) -> Blueprint:
     @blueprint.app_errorhandler(HTTPException)
     async def oops(error: HTTPException) -> Response:
         return pages.show_error(error.code or 500)
+
+    @blueprint.app_errorhandler(Unavailable)
+    async def out_of_reach(error: Unavailable) -> Response:
+        return pages.show_error(503)
 
     @blueprint.app_errorhandler(Exception)
     async def broken(error: Exception) -> Response:
@@ -191,8 +196,16 @@ class Pages:
 
     async def counts(self) -> dict[str, int]:
         """How many people are in each kind of place, as the home page names them."""
-        counts = await self._parts.backend.counts()
+        counts = dict.fromkeys(Kind, 0)
+        with suppress(Unavailable):  # a page can be read without the numbers too
+            counts.update(await self._parts.backend.counts())
         return {("rooms" if kind is Kind.ROOM else kind.value): number for kind, number in counts.items()}
+
+    async def waiting(self, kind: Kind) -> int:
+        """How many look for a stranger."""
+        with suppress(Unavailable):
+            return await self._parts.backend.waiting(kind) if kind.is_pair else 0
+        return 0
 
     async def create_room(self) -> RoomCode:
         """Open a room under a code nobody has; 429 for an address that makes too many."""
@@ -244,7 +257,7 @@ class Pages:
 
     def _remember(self, response: Response, name: str) -> None:
         secure = request.scheme == "https"
-        browser: BrowserId = security.read_browser(request.cookies.get("browser")) or security.new_browser()
+        browser = security.read_browser(request.cookies.get("browser")) or security.new_browser()
         response.set_cookie("browser", browser, max_age=YEAR, httponly=True, secure=secure, samesite="Lax")
         response.set_cookie("name", quote(name), max_age=YEAR, secure=secure, samesite="Lax")
 

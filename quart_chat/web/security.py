@@ -37,9 +37,9 @@ def new_page() -> PageToken:
     return PageToken(secrets.token_urlsafe(16))
 
 
-def new_browser() -> BrowserId:
-    """The secret of one browser."""
-    return BrowserId(secrets.token_urlsafe(16))
+def new_browser() -> str:
+    """The secret of one browser, for its cookie."""
+    return secrets.token_urlsafe(16)
 
 
 def read_page(text: str | None) -> PageToken | None:
@@ -47,9 +47,18 @@ def read_page(text: str | None) -> PageToken | None:
     return PageToken(text) if text and TOKEN.fullmatch(text) else None
 
 
-def read_browser(text: str | None) -> BrowserId | None:
+def read_browser(text: str | None) -> str | None:
     """Accept what `new_browser` could have made."""
-    return BrowserId(text) if text and TOKEN.fullmatch(text) else None
+    return text if text and TOKEN.fullmatch(text) else None
+
+
+def browser_of(cookie: str | None, page: PageToken, secret_key: bytes) -> BrowserId:
+    """The browser that a cookie stands for; whoever comes without ours is one of its own.
+
+    It is a keyed hash, so that what is kept of a browser, or shared with other processes, opens nothing.
+    """
+    secret = read_browser(cookie) or page
+    return BrowserId(hmac.digest(secret_key, b"browser:" + secret.encode(), sha256)[:12].hex())
 
 
 def nonce_of(page: PageToken, secret_key: bytes) -> str:

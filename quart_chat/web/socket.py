@@ -1,19 +1,21 @@
 """The one WebSocket of a page: frames in, fragments out."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
 from quart import Blueprint, Websocket, abort, websocket
 
 from quart_chat.chat import Doorway
-from quart_chat.delivery.session import Arrival, PageToken, Session
+from quart_chat.delivery.session import Arrival, PageToken, Session, visitor_of
 from quart_chat.delivery.wire import POLICY, RESTARTING, TRY_LATER, Frame, Wire, open_wire
 from quart_chat.domain.codes import read_code
 from quart_chat.domain.commands import Command, Say, Send, Typing
 from quart_chat.domain.events import Ending, Refusal, Refused, Stood
+from quart_chat.domain.ports import Place, Unavailable
 from quart_chat.domain.rooms import LOBBY, Kind, RoomId, room_of
-from quart_chat.domain.visitors import BrowserId
+from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
 from quart_chat.log import log
 from quart_chat.web import frames, security
 from quart_chat.web.asgi import SERVER_SEND, FloodError
@@ -76,7 +78,7 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
             _refuse(403, "foreign origin", who)
         if not gate.open or parts.doorkeeper.is_full():
             _refuse(503, "no place", who)
-        page = _read_page(socket)
+        page = _read_page(socket, parts.secret_key)
         if page is None:
             _refuse(400, "no page of ours", who)
         if not parts.sessions.may_open(page.token, page.browser):
@@ -117,21 +119,31 @@ class Conversation:
     async def hold(self) -> None:
         """Connect the page to its session, then listen until either side is done. A close is never a leave."""
         writer = asyncio.create_task(self._wire.run())
-        session, arrival = self._parts.sessions.open(
-            self._page.token, self._page.browser, self._address, self._page.doorway, "en", self._wire
-        )
+        page, sessions = self._page, self._parts.sessions
+        try:
+            owner = None if sessions.knows(page.token) else await self._owner(page)
+        except Unavailable:
+            self._wire.close(TRY_LATER, "out of reach")
+            return await writer
+        session, arrival = sessions.open(page.token, page.browser, self._address, page.doorway, "en", self._wire, owner)
         reader = asyncio.create_task(self._greet_and_listen(session, arrival))
         try:
             await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await self._end(session, reader, writer)
 
+    async def _owner(self, page: Page) -> VisitorId:
+        """A page that this process does not know may have been connected to another one."""
+        own = Visitor(visitor_of(page.token), page.browser, self._address)
+        return await self._parts.backend.whose(own, Place(page.doorway.kind, page.doorway.room))
+
     async def _end(self, session: Session, *tasks: asyncio.Task[None]) -> None:
         for task in tasks:
             task.cancel()
         if self._parts.sessions.drop(session, self._wire):
             self._parts.hub.unsubscribe(session)
-            await asyncio.shield(self._parts.chat.drop(session.visitor))
+            with suppress(Unavailable):  # then the end of this process's lease tells it
+                await asyncio.shield(self._parts.chat.drop(session.visitor))
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 log.error("socket failed", exc_info=result)
@@ -150,9 +162,11 @@ class Conversation:
         """Show a page that comes back where it is; a fresh one shows its door already."""
         if arrival is Arrival.TAKEN_OVER:
             self._recolour(session)
-        is_somewhere = arrival is not Arrival.NEW and await self._parts.chat.resume(
-            session.visitor, self._page.shown, self._page.since
-        )
+        try:
+            is_somewhere = await self._parts.chat.resume(session.visitor, self._page.shown, self._page.since)
+        except Unavailable:
+            self._wire.close(TRY_LATER, "out of reach")
+            return
         if self._page.talking and not is_somewhere:
             ending = Ending.EXPIRED if self._page.boot == self._parts.boot else Ending.RESTARTED
             self._parts.hub.tell(session.visitor.id, Stood(ending))
@@ -191,6 +205,9 @@ class Conversation:
         """One wish that fails must not cost the visitor its socket, nor anybody else anything."""
         try:
             await self._parts.chat.handle(session.visitor, session.doorway, command)
+        except Unavailable:
+            key = command.key if isinstance(command, Say) else None
+            self._parts.hub.tell(session.visitor.id, Refused(Refusal.NOT_NOW, key))
         except Exception:
             log.exception("command failed", extra={"command": type(command).__name__})
             key = command.key if isinstance(command, Say) else None
@@ -205,14 +222,14 @@ class Conversation:
             self._wire.close(POLICY, "too many frames")
 
 
-def _read_page(socket: Websocket) -> Page | None:
+def _read_page(socket: Websocket, secret_key: bytes) -> Page | None:
     arguments = socket.args
     token = security.read_page(arguments.get("page"))
     doorway = _read_doorway(arguments.get("place", ""), arguments.get("code", ""))
     if token is None or doorway is None:
         return None
     # Whoever comes without our cookie is a browser of its own.
-    browser = security.read_browser(socket.cookies.get("browser")) or BrowserId(token)
+    browser = security.browser_of(socket.cookies.get("browser"), token, secret_key)
     since = arguments.get("seq", "")
     return Page(
         token,

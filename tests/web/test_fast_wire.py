@@ -19,7 +19,7 @@ async def test_under_the_pinned_hypercorn_every_socket_takes_the_fast_way(
     opened = Sessions.open
 
     def noting(self: Sessions, *arguments: object) -> object:
-        taken.append(arguments[-1])
+        taken.extend(argument for argument in arguments if isinstance(argument, FastWire | PlainWire))
         return opened(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Sessions, "open", noting)

@@ -1,32 +1,41 @@
 """Anything anybody may do, in any order, and what must hold after each step (Hypothesis drives)."""
 
-from hypothesis import settings
+import atexit
+from functools import cache
+from itertools import pairwise
+
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from quart_chat.chat import RESUME_WINDOW
 from quart_chat.domain.commands import Accuse, Block, Enter, Leave, Next, Say, Seek, Stop, Typing
-from quart_chat.domain.events import Said
+from quart_chat.domain.events import Banned, Ending, Said, Stood, Talking, Waiting
 from quart_chat.domain.rooms import LOBBY, Kind, RoomId
 from quart_chat.domain.safety import Accusation
 from quart_chat.domain.visitors import Visitor
-from tests.town import Town, now
+from tests.backends.redis_town import RedisTown
+from tests.redis_server import SERVERS, RedisServer, running
+from tests.town import MemoryTown, Town, now
 
 NAMES = [f"visitor {number}" for number in range(6)]
 who = st.sampled_from(NAMES)
-WISHES = [Next, Stop, Leave, Typing, Block]
+MOVES = (Talking, Waiting, Stood, Banned)
 
 
 class Machine(RuleBasedStateMachine):
-    """Six visitors of four browsers in one town."""
+    """Six visitors of four browsers in one town, and what holds on every backend."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.town = Town()
+        self.town = self.found_town()
         self.visitors = {name: self.town.visitor(name, f"browser {index % 4}") for index, name in enumerate(NAMES)}
         self.rooms_seen: list[RoomId] = [RoomId(""), RoomId("room-NOSUCH"), LOBBY]
         self.away: set[str] = set()
         self.keys = 0
+
+    def found_town(self) -> Town:
+        raise NotImplementedError
 
     def _present(self, name: str) -> Visitor | None:
         return None if name in self.away else self.visitors[name]
@@ -77,11 +86,59 @@ class Machine(RuleBasedStateMachine):
     def resume(self, index: int) -> None:
         name = sorted(self.away)[index % len(self.away)]
         self.away.remove(name)
-        self.town.resumes(self.visitors[name], since=index)
+        visitor = self.visitors[name]
+        if not self.town.resumes(visitor, since=index):
+            self.town.tell(visitor.id, Stood(Ending.EXPIRED))  # as the socket does for a page that believes to be in
 
     @rule(seconds=st.sampled_from([1, 6, 46, 121]))
     def time_passes(self, seconds: int) -> None:
         self.town.passes(seconds)
+
+    @invariant()
+    def who_is_present_was_told_last_where_it_is(self) -> None:
+        for name, visitor in self.visitors.items():
+            if name in self.away:
+                continue
+            told = next((event for event in reversed(self.town.told[visitor.id]) if isinstance(event, MOVES)), None)
+            room, waits = self.town.room_of(visitor), self.town.waits(visitor)
+            assert waits == isinstance(told, Waiting)
+            assert room == (told.view.room if isinstance(told, Talking) else None)
+
+    @invariant()
+    def who_talks_with_a_stranger_is_talked_with(self) -> None:
+        rooms = [self.town.room_of(visitor) for visitor in self.visitors.values()]
+        assert all(rooms.count(room) == 2 for room in rooms if room and room.startswith("pair-"))
+
+    @invariant()
+    def counts_are_what_is_there(self) -> None:
+        counts = self.town.run(self.town.backend.counts())
+        places = [self.town.run(self.town.backend.place_of(visitor.id)) for visitor in self.visitors.values()]
+        for kind in Kind:
+            assert counts[kind] == sum(place is not None and place.kind is kind for place in places)
+
+    @invariant()
+    def each_room_counts_its_messages_without_gap_and_each_key_once(self) -> None:
+        for events in self.town.published.values():
+            said = [event.message for event in events if isinstance(event, Said)]
+            assert all(after.seq == before.seq + 1 for before, after in pairwise(said))
+            assert len({(message.by.id, message.key) for message in said}) == len(said)
+
+    def teardown(self) -> None:
+        """Everybody goes, time passes: nobody is left."""
+        for name, visitor in self.visitors.items():
+            if name not in self.away:
+                self.town.drops(visitor)
+        self.town.passes(2 * RESUME_WINDOW)
+        assert not any(self.town.run(self.town.backend.counts()).values())
+
+
+class MachineInMemory(Machine):
+    """The same in one process, whose inside can be looked at after each step."""
+
+    town: MemoryTown
+
+    def found_town(self) -> Town:
+        return MemoryTown()
 
     @invariant()
     def each_is_in_at_most_one_place_and_all_indexes_agree(self) -> None:
@@ -107,20 +164,6 @@ class Machine(RuleBasedStateMachine):
             assert len(talk.parties) == 2
 
     @invariant()
-    def counts_are_what_is_there(self) -> None:
-        counts = now(self.town.backend.counts())
-        places = [now(self.town.backend.place_of(visitor.id)) for visitor in self.visitors.values()]
-        for kind in Kind:
-            assert counts[kind] == sum(place is not None and place.kind is kind for place in places)
-
-    @invariant()
-    def each_room_counts_its_messages_without_gap_and_each_key_once(self) -> None:
-        for events in self.town.published.values():
-            said = [event.message for event in events if isinstance(event, Said)]
-            assert [message.seq for message in said] == list(range(1, len(said) + 1))
-            assert len({(message.by.id, message.key) for message in said}) == len(said)
-
-    @invariant()
     def two_who_fit_do_not_both_wait_present(self) -> None:
         clock = self.town.clock.monotonic()
         for queue in self.town.backend._queues.values():
@@ -131,10 +174,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Everybody goes, time passes: nothing is left."""
-        for name, visitor in self.visitors.items():
-            if name not in self.away:
-                self.town.drops(visitor)
-        self.town.passes(2 * RESUME_WINDOW)
+        super().teardown()
         backend = self.town.backend
         assert list(backend._rooms) == [LOBBY]
         assert not backend._places and not backend._tickets and not backend._absent and not backend._held
@@ -144,5 +184,32 @@ class Machine(RuleBasedStateMachine):
         assert not backend._talks and not backend._ended and not len(backend._keys)
 
 
-TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+class MachineOnAStore(Machine):
+    """The same on two processes that share a store."""
+
+    town: RedisTown
+
+    def found_town(self) -> Town:
+        return RedisTown(shared_store().url)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.town.close()
+
+
+@cache
+def shared_store() -> RedisServer:
+    """A server for the whole run of tests; ended with it."""
+    serving = running(SERVERS[0])
+    atexit.register(serving.__exit__, None, None, None)
+    return serving.__enter__()
+
+
+TestInMemory = MachineInMemory.TestCase
+TestInMemory.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+if SERVERS:
+    TestOnAStore = MachineOnAStore.TestCase
+    TestOnAStore.settings = settings(
+        max_examples=12, stateful_step_count=30, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    )

@@ -1,0 +1,629 @@
+"""Rooms and queues of any number of processes, kept in a Redis or Valkey.
+
+Whatever changes, changes by one call of the script (`redis.lua`). What has happened comes back through two kinds of
+channels: one for each room that somebody here is in, and one for this process, about the visitors who are at home here.
+Nothing rests on those alone: rooms number their events, visitors' moves are stamped, and both are compared with the
+store time and again.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha1
+from itertools import islice
+from typing import Any, Protocol
+
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from quart_chat.backends import codec
+from quart_chat.backends.codec import BadRecord, HomeNews, listed
+from quart_chat.backends.mirrors import Gap, Mirror
+from quart_chat.backends.store import Store
+from quart_chat.backends.telling import show
+from quart_chat.domain.codes import RoomCode
+from quart_chat.domain.events import Ending, OpenedElsewhere, PersonalEvent, RoomEvent, Stood, Trouble, Waiting
+from quart_chat.domain.ports import Absence, Bus, Clock, Parting, Place, Saying, Unavailable
+from quart_chat.domain.rooms import LOBBY, Kind, RoomId, room_of
+from quart_chat.domain.safety import (
+    FIRST_BAN,
+    LONGEST_BAN,
+    REPORTABLE_FOR,
+    REPORTS_COUNT_FOR,
+    Accusation,
+    Line,
+    Person,
+    Report,
+    Thresholds,
+)
+from quart_chat.domain.text import fold_name, numbered
+from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
+from quart_chat.log import log
+
+UNVISITED_ROOM = 600.0  # seconds a created room waits for its first visitor
+LEASE_EVERY = 5.0  # seconds; the script believes a lease for 30
+RENEW_EVERY = 60.0  # seconds; records live for 900
+RENEWED_AT_ONCE = 500  # visitors
+TRY_EVERY = 0.5  # seconds between two tries to reach a store that is away
+TOLD_AFTER = 3.0  # seconds without the store until people are told
+CATCH_UP_LIMIT = 3.0  # seconds for an event of a room to arrive before the room is read anew
+REASSEMBLY = 1.0  # seconds for all processes to put back their visitors after the store was reset
+CANDIDATES = 16  # names tried at once
+DEFAULT_THRESHOLDS = Thresholds()
+
+
+@dataclass(slots=True)
+class Home:
+    """A visitor who is connected here, or was last: where it is, as of its move `stamp`."""
+
+    visitor: Visitor
+    kind: Kind
+    room: RoomId | None
+    name: str
+    stamp: int = 0
+
+
+class Audience(Protocol):
+    """Who is connected to this process, at doors too."""
+
+    def is_connected(self, visitor: VisitorId) -> bool:
+        """Say whether a visitor is."""
+
+    def connected_visitors(self) -> Iterable[VisitorId]:
+        """All of them."""
+
+
+class RedisBackend:
+    """The `Backend` of several processes, and the `Bus` that finds a visitor on any of them."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: Bus,
+        clock: Clock,
+        new_pair_id: Callable[[], str],
+        audience: Audience,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._clock = clock
+        self._new_pair_id = new_pair_id
+        self._audience = audience
+        self._thresholds = thresholds
+        self._node = secrets.token_urlsafe(9)
+        self._homes: dict[VisitorId, Home] = {}
+        self._mirrors: dict[RoomId, Mirror] = {}
+        self._by_channel: dict[bytes, Mirror] = {}
+        self._pubsub: PubSub | None = None
+        self._heard_home = asyncio.Event()
+        self._beats = 0
+        self._leased = self._renewed = clock.monotonic()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told_trouble = False
+        self._recovering = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Connect, and begin to listen; raises Unavailable."""
+        await self._store.settle()
+        self._pubsub = self._store.client.pubsub()
+        await self._pubsub.subscribe(self._home_channel)
+        self._start(self._listen())
+        await self._lease()
+        self._start(self._watch())
+
+    async def close(self) -> None:
+        """Leave: whoever was at home here is at once somebody that another process may take up."""
+        with suppress(Unavailable):
+            await self._store.ask("leave_for_good", node=self._node)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._pubsub:
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py has no types for it
+        await self._store.close()
+
+    def publish(self, room: RoomId, event: RoomEvent) -> None:
+        """Tell those members of a room who are here; the store tells the other processes itself."""
+        self._hub.publish(room, event)
+
+    def tell(self, visitor: VisitorId, event: PersonalEvent) -> None:
+        """Tell one visitor, wherever it is at home."""
+        if self._audience.is_connected(visitor):
+            self._hub.tell(visitor, event)
+        else:
+            self._start(self._tell_elsewhere(visitor, event))
+
+    async def create_room(self, code: RoomCode) -> bool:
+        """Open an empty room."""
+        answer = await self._store.change("create_room", room=room_of(code), unvisited=UNVISITED_ROOM * 1000)
+        return bool(answer["made"])
+
+    async def people_in(self, room: RoomId) -> int | None:
+        """How many are in a room."""
+        return (await self._store.ask("people_in", room=room)).get("people")
+
+    async def counts(self) -> Mapping[Kind, int]:
+        """How many people are in each kind of place, queues included."""
+        counts = (await self._store.ask("counts"))["counts"]
+        return {kind: int(counts.get(kind, 0)) for kind in Kind}
+
+    async def place_of(self, visitor: VisitorId) -> Place | None:
+        """Where a visitor is."""
+        answer = await self._store.ask("place_of", visitor=visitor)
+        return Place(Kind(answer["kind"]), RoomId(answer["room"]) or None) if answer else None
+
+    async def enter(self, room: RoomId, visitor: Visitor, name: str) -> bool:
+        """Go into the lobby or an open room."""
+        kind = Kind.LOBBY if room == LOBBY else Kind.ROOM
+        first = 1
+        while True:
+            names = [_named(name, number) for number in range(first, first + CANDIDATES)]
+            answer = await self._store.change(
+                "enter", room=room, kind=kind, visitor=_record(visitor), names=names, node=self._node
+            )
+            if not answer.get("taken"):
+                break
+            first += CANDIDATES
+        if not answer:
+            return False
+        self._homes[visitor.id] = Home(visitor, kind, room, answer["name"], answer["stamp"])
+        await self._settle_in(visitor.id, room, answer["n"])
+        return True
+
+    async def leave(self, room: RoomId, visitor: VisitorId) -> bool:
+        """Go out of the lobby or a room by code."""
+        answer = await self._store.change("leave", room=room, visitor=visitor)
+        return self._is_gone(visitor, bool(answer["done"]))
+
+    async def say(self, room: RoomId, visitor: VisitorId, key: str, text: str) -> Saying:
+        """Add a message; the room hears of it from the store."""
+        return Saying((await self._store.ask("say", room=room, visitor=visitor, key=key, text=text))["answer"])
+
+    async def typing(self, room: RoomId, visitor: VisitorId) -> None:
+        """Tell the room that a member writes."""
+        await self._store.ask("typing", room=room, visitor=visitor)
+
+    async def seek(self, kind: Kind, visitor: Visitor, name: str, held: bool = False) -> bool:
+        """Join the queue; what becomes of it is told by the store."""
+        if visitor.id in self._homes:
+            return self._homes[visitor.id].room is None
+        self._homes[visitor.id] = Home(visitor, kind, None, name)  # the news may be faster than the answer
+        answer = await self._store.change(
+            "seek", kind=kind, visitor=_record(visitor), held=held, **self._ticket(name), node=self._node
+        )
+        return self._is_gone(visitor.id, not answer["done"]) is False
+
+    async def release(self, visitor: VisitorId) -> None:
+        """Let one who was held meet somebody."""
+        await self._store.ask("release", visitor=visitor, pair=self._new_pair())
+
+    async def meet(self, visitor: VisitorId) -> bool:
+        """Give a waiting visitor another look."""
+        return bool((await self._store.change("meet", visitor=visitor, pair=self._new_pair()))["done"])
+
+    async def withdraw(self, visitor: VisitorId) -> bool:
+        """Leave the queue."""
+        answer = await self._store.change("withdraw", visitor=visitor)
+        return self._is_gone(visitor, bool(answer["done"]))
+
+    async def part(self, room: RoomId, visitor: VisitorId) -> Parting | None:
+        """End a pair and queue the one who stays."""
+        answer = await self._store.change("part", room=room, visitor=visitor)
+        self._is_gone(visitor, "parting" in answer)
+        return _parting(answer)
+
+    async def partner_of(self, room: RoomId, visitor: VisitorId) -> Visitor | None:
+        """The other one of a video pair."""
+        answer = await self._store.ask("partner_of", room=room, visitor=visitor)
+        return _visitor(answer["partner"]) if answer else None
+
+    async def waiting(self, kind: Kind) -> int:
+        """How many are in a queue."""
+        return int((await self._store.ask("waiting", kind=kind))["waiting"])
+
+    async def longest_waiting(self, kind: Kind) -> Sequence[VisitorId]:
+        """Those of the first few of a queue who are at home here."""
+        answer = await self._store.ask("longest_waiting", kind=kind, node=self._node)
+        return [VisitorId(visitor) for visitor in listed(answer["visitors"])]
+
+    async def block(self, room: RoomId, visitor: VisitorId) -> bool:
+        """Keep the two browsers of a talk apart."""
+        answer = await self._store.ask("block", room=room, visitor=visitor, reportable=REPORTABLE_FOR * 1000)
+        return bool(answer["done"])
+
+    async def accuse(self, room: RoomId, visitor: VisitorId, accusation: Accusation, words: str) -> Report | None:
+        """Count a report and block; the talk's last lines are sealed into it."""
+        answer = await self._store.change(
+            "accuse",
+            room=room,
+            visitor=visitor,
+            reportable=REPORTABLE_FOR * 1000,
+            counts_for=REPORTS_COUNT_FOR * 1000,
+            first_ban=FIRST_BAN * 1000,
+            longest_ban=LONGEST_BAN * 1000,
+            reporters=self._thresholds.reporters,
+        )
+        if not answer:
+            return None
+        accused, reporter = _person(answer["accused"]), _person(answer["reporter"])
+        lines = tuple(_line(text, answer["accused"]["id"]) for text in listed(answer["lines"]))
+        return Report(self._clock.wall(), answer["kind"], accusation, words, accused, reporter, lines)
+
+    async def banned_until(self, visitor: Visitor) -> float | None:
+        """When this visitor's ban ends."""
+        answer = await self._store.ask("banned_until", browser=visitor.browser, address=visitor.address)
+        return answer["ends"] / 1000 if answer else None
+
+    async def whose(self, visitor: Visitor, place: Place) -> VisitorId:
+        """Whose page it is that comes as this visitor."""
+        answer = await self._store.ask(
+            "whose", visitor=visitor.id, browser=visitor.browser, kind=place.kind, room=place.room or ""
+        )
+        return VisitorId(answer["owner"])
+
+    async def drop(self, visitor: VisitorId) -> None:
+        """Note that a visitor is away, unless it has come back by another process."""
+        if visitor in self._homes:
+            await self._store.ask("drop", visitor=visitor, node=self._node)
+
+    async def resume(self, visitor: Visitor, shown: RoomId | None, since: int | None) -> bool:
+        """Welcome a visitor back, whichever process it was on."""
+        was_home = self._homes.setdefault(visitor.id, Home(visitor, Kind.LOBBY, None, ""))
+        answer = await self._store.change("resume", visitor=_record(visitor), pair=self._new_pair(), node=self._node)
+        if not answer:
+            return not self._is_gone(visitor.id, True)
+        room = RoomId(answer["room"]) or None
+        was_home.visitor, was_home.name = visitor, answer["name"]
+        if was_home.stamp < answer["stamp"]:  # else the news was faster than this answer
+            was_home.kind, was_home.room, was_home.stamp = Kind(answer["kind"]), room, answer["stamp"]
+        if room:
+            await self._settle_in(visitor.id, room, answer.get("n", 0), shown, since)
+        return True
+
+    async def absences(self) -> Sequence[Absence]:
+        """Those who are away, whosever they were, if it is this process's turn to look after them."""
+        answer = await self._store.ask("absences", node=self._node)
+        return [
+            Absence(
+                VisitorId(each["visitor"]),
+                Place(Kind(each["kind"]), RoomId(each["room"]) or None),
+                each["away"] / 1000,
+                each["marked"],
+            )
+            for each in listed(answer["absences"])
+        ]
+
+    async def mark_away(self, visitor: VisitorId) -> None:
+        """Show the visitor's room that it is reconnecting."""
+        await self._store.ask("mark_away", visitor=visitor)
+
+    async def give_up(self, absence: Absence) -> Parting | None:
+        """End the stay of one who is still away."""
+        return _parting(await self._store.change("give_up", visitor=absence.visitor))
+
+    async def tidy(self) -> None:
+        """Say that this process lives, renew what it holds, and let go of rooms nobody here is in any more."""
+        now = self._clock.monotonic()
+        if now - self._leased >= LEASE_EVERY:
+            self._leased = now
+            await self._lease()
+        if now - self._renewed >= RENEW_EVERY:
+            self._renewed = now
+            await self._reconcile()
+        await self._close_mirrors()
+
+    async def _close_mirrors(self) -> None:
+        lived_in = {home.room for home in self._homes.values()}
+        for room in [room for room in self._mirrors if room not in lived_in]:
+            del self._mirrors[room], self._by_channel[self._channel_of(room)]
+            if self._pubsub:
+                with suppress(RedisError, OSError):
+                    await self._pubsub.unsubscribe(self._channel_of(room))
+
+    async def caught_up(self) -> None:
+        """Wait until all has arrived here that the store has sent before now; raises Unavailable."""
+        beats = self._beats
+        await self._lease()
+        while self._beats == beats:
+            self._heard_home.clear()
+            await self._heard_home.wait()
+        while self._tasks_of_moves():
+            await asyncio.gather(*self._tasks_of_moves(), return_exceptions=True)
+
+    @property
+    def _home_channel(self) -> bytes:
+        return f"{self._store.prefix}:node:{self._node}".encode()
+
+    def _channel_of(self, room: RoomId) -> bytes:
+        return f"{self._store.prefix}:room:{sha1(room.encode()).hexdigest()}".encode()  # noqa: S324 - as the script names it
+
+    def _new_pair(self) -> str:
+        return f"pair-{self._new_pair_id()}"
+
+    def _ticket(self, name: str) -> dict[str, str]:
+        second = _named(name, 2)
+        return {"pair": self._new_pair(), **_named(name, 1), "name2": second["name"], "fold2": second["fold"]}
+
+    def _is_gone(self, visitor: VisitorId, done: bool) -> bool:
+        if done:
+            self._homes.pop(visitor, None)
+        return done
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Unavailable):
+            log.error("task failed", exc_info=error)
+
+    def _tasks_of_moves(self) -> list[asyncio.Task[None]]:
+        return [task for task in self._tasks if task.get_name() == "move"]
+
+    async def _tell_elsewhere(self, visitor: VisitorId, event: PersonalEvent) -> None:
+        await self._store.ask("tell", visitor=visitor, event=codec.pack(event))
+
+    async def _settle_in(
+        self, visitor: VisitorId, room: RoomId, n: int = 0, shown: RoomId | None = None, since: int | None = None
+    ) -> None:
+        """Show a room to a visitor who has come in by the room's event `n`, once that has arrived here."""
+        mirror = await self._mirror(room)
+        await self._wait_for(mirror, n)
+        home = self._homes.get(visitor)
+        same = room == shown
+        if home and home.room == room and (view := mirror.view(visitor, since if same else None)):
+            show(self._hub, visitor, view, resumed=same)
+
+    async def _mirror(self, room: RoomId) -> Mirror:
+        """The mirror of a room, ready."""
+        mirror = self._mirrors.get(room)
+        if mirror is None:
+            mirror = self._mirrors[room] = self._by_channel[self._channel_of(room)] = Mirror(room)
+            if self._pubsub is None:
+                raise Unavailable("not open")
+            try:
+                await self._pubsub.subscribe(self._channel_of(room))
+            except (RedisError, OSError) as error:
+                raise Unavailable(type(error).__name__) from None
+        try:
+            await asyncio.wait_for(mirror.subscribed.wait(), CATCH_UP_LIMIT)
+        except TimeoutError:
+            raise Unavailable("not subscribed") from None
+        if not mirror.ready.is_set():
+            await self._load(mirror)
+        return mirror
+
+    async def _load(self, mirror: Mirror) -> None:
+        answer = await self._store.ask("snapshot", room=mirror.id)
+        if answer and not mirror.ready.is_set():
+            for event in mirror.load(codec.read_snapshot(answer)):
+                self._hub.publish(mirror.id, event)
+            await self._announce(mirror)
+
+    async def _announce(self, mirror: Mirror) -> None:
+        async with mirror.heard:
+            mirror.heard.notify_all()
+
+    async def _wait_for(self, mirror: Mirror, n: int) -> None:
+        """Wait until a mirror has reached an event; when that was lost, read the room anew."""
+        try:
+            async with asyncio.timeout(CATCH_UP_LIMIT), mirror.heard:
+                await mirror.heard.wait_for(lambda: mirror.n >= n)
+        except TimeoutError:
+            await self._read_anew(mirror)
+
+    async def _read_anew(self, mirror: Mirror) -> None:
+        """Take a new snapshot of a room, and show to all who are in it here what they have missed."""
+        since = mirror.seq
+        mirror.forget()
+        await self._load(mirror)
+        for visitor, home in list(self._homes.items()):
+            if home.room == mirror.id and (view := mirror.view(visitor, since)):
+                show(self._hub, visitor, view, resumed=True)
+
+    async def _listen(self) -> None:
+        """Take in what arrives, forever; the client subscribes again by itself after each loss of its connection."""
+        while True:
+            try:
+                assert self._pubsub  # noqa: S101 - opened before
+                message = await self._pubsub.get_message(ignore_subscribe_messages=False, timeout=LEASE_EVERY)
+                if message:
+                    await self._take(message)
+            except (RedisError, OSError) as error:
+                log.info("not listening", extra={"error": type(error).__name__})
+                await asyncio.sleep(TRY_EVERY)
+            except BadRecord as error:
+                log.warning("bad record", extra={"why": str(error)})
+            except Exception:
+                log.exception("news failed")
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        channel: bytes = message["channel"]
+        mirror = self._by_channel.get(channel)
+        if message["type"] == "subscribe":
+            self._subscribed(channel, mirror)
+        elif message["type"] != "message":
+            return
+        elif channel == self._home_channel:
+            self._take_home(codec.read_home_news(message["data"]))
+        elif mirror:
+            await self._take_room(mirror, message["data"])
+
+    def _subscribed(self, channel: bytes, mirror: Mirror | None) -> None:
+        """The second time means that the connection was lost, and with it whatever was said meanwhile."""
+        if mirror and mirror.subscribed.is_set():
+            self._start(self._read_anew(mirror))
+        elif mirror:
+            mirror.subscribed.set()
+        elif channel == self._home_channel and self._beats:
+            self._start(self._reconcile())
+
+    async def _take_room(self, mirror: Mirror, data: bytes) -> None:
+        try:
+            for event in list(mirror.take(codec.read_room_news(data))):
+                self._hub.publish(mirror.id, event)
+            await self._announce(mirror)
+        except Gap:
+            log.info("gap healed")
+            mirror.forget()
+            self._start(self._read_anew(mirror))
+
+    def _take_home(self, news: HomeNews) -> None:
+        """Move a visitor who is at home here, unless it has moved on since."""
+        if news.e == "beat":
+            self._beats += 1
+            self._heard_home.set()
+        elif news.e == "told":
+            self._hub.tell(news.visitor, codec.unpack(news.event))
+        elif (home := self._homes.get(news.visitor)) and home.stamp < news.stamp:
+            home.stamp = news.stamp
+            self._move(home, news)
+
+    def _move(self, home: Home, news: HomeNews) -> None:
+        visitor = home.visitor.id
+        if news.e == "moved":
+            del self._homes[visitor]
+            self._hub.tell(visitor, OpenedElsewhere())
+        elif news.e == "waiting":
+            home.kind, home.room = Kind(news.kind), None
+            self._hub.tell(visitor, Waiting(home.kind, news.waiting, news.left.member if news.left else None))
+        elif news.e == "met":
+            home.kind, home.room = Kind(news.kind), RoomId(news.room)
+            self._start(self._settle_in(visitor, home.room), name="move")
+
+    async def _watch(self) -> None:
+        """Find the store again whenever it was away."""
+        while True:
+            await asyncio.sleep(TRY_EVERY)
+            try:
+                if self._store.is_away:
+                    await self._find_again()
+            except Unavailable:
+                continue
+            except Exception:
+                log.exception("the store cannot be found again")
+
+    async def _lease(self) -> None:
+        answer = await self._store.ask("lease", node=self._node, rooms=list(self._mirrors))
+        reached = answer["reached"] if isinstance(answer["reached"], dict) else {}
+        for mirror in list(self._mirrors.values()):
+            behind = mirror.ready.is_set() and reached.get(mirror.id, -1) > mirror.n
+            if behind and mirror.lagging:
+                self._start(self._read_anew(mirror))
+            mirror.lagging = behind and not mirror.lagging
+
+    async def _find_again(self) -> None:
+        """Look whether the store answers; when it does, put everything right that has changed meanwhile."""
+        began = self._clock.monotonic()
+        while True:
+            try:
+                was_reset = await self._store.settle()
+                break
+            except Unavailable:
+                if not self._told_trouble and self._clock.monotonic() - began >= TOLD_AFTER:
+                    self._tell_trouble(True)
+                await asyncio.sleep(TRY_EVERY)
+        self._store.is_away = False
+        await self._lease()
+        if was_reset:
+            await self._put_back()
+        await self._reconcile()
+        log.info("store back", extra={"reset": was_reset})
+        if self._told_trouble:
+            self._tell_trouble(False)
+
+    def _tell_trouble(self, away: bool) -> None:
+        self._told_trouble = away
+        for visitor in list(self._audience.connected_visitors()):
+            self._hub.tell(visitor, Trouble(away))
+
+    async def _put_back(self) -> None:
+        """Tell a store that has forgotten everything who is here, and show all rooms anew once others have too."""
+        for homes in _portions(list(self._homes.values())):
+            await asyncio.gather(*(self._put_one_back(home) for home in homes))
+        await asyncio.sleep(REASSEMBLY)
+        await asyncio.gather(*(self._read_anew(mirror) for mirror in list(self._mirrors.values())))
+        await self._mend_pairs()
+
+    async def _put_one_back(self, home: Home) -> None:
+        home.stamp = 0
+        ticket = self._ticket(home.name)
+        await self._store.ask(
+            "reassert", visitor=_record(home.visitor), kind=home.kind, room=home.room or "", node=self._node, **ticket
+        )
+
+    async def _mend_pairs(self) -> None:
+        """Whose stranger nobody has put back looks for another one."""
+        for home in list(self._homes.values()):
+            mirror = self._mirrors.get(home.room) if home.room and home.kind.is_pair else None
+            if home.room and mirror and mirror.partner_of(home.visitor.id) is None:
+                await self.part(home.room, home.visitor.id)
+                await self.seek(home.kind, home.visitor, home.name)
+
+    async def _reconcile(self) -> None:
+        """Compare where everybody here is with what the store says; each difference is told."""
+        async with self._recovering:
+            for homes in _portions(list(self._homes.values())):
+                visitors = [home.visitor.id for home in homes]
+                places = (await self._store.ask("renew", visitors=visitors, node=self._node))["places"]
+                for home in homes:
+                    if self._homes.get(home.visitor.id) is home:
+                        await self._correct(home, places.get(home.visitor.id))
+
+    async def _correct(self, home: Home, place: dict[str, str] | None) -> None:
+        visitor = home.visitor
+        if place is None:
+            del self._homes[visitor.id]
+            self._hub.tell(visitor.id, Stood(Ending.EXPIRED))
+        elif place["node"] != self._node:
+            del self._homes[visitor.id]
+            self._hub.tell(visitor.id, OpenedElsewhere())
+        elif self._is_wrong(home, place):
+            mirror = self._mirrors.get(home.room) if home.room else None
+            await self.resume(visitor, home.room, mirror.seq if mirror else None)
+
+    def _is_wrong(self, home: Home, place: dict[str, str]) -> bool:
+        is_connected = self._audience.is_connected(home.visitor.id)
+        return is_connected and (bool(place.get("absent")) or (place["room"] or None) != home.room)
+
+
+def _named(name: str, number: int) -> dict[str, str]:
+    candidate = name if number == 1 else numbered(name, number)
+    return {"name": candidate, "fold": fold_name(candidate)}
+
+
+def _record(visitor: Visitor) -> dict[str, str]:
+    return {"id": visitor.id, "browser": visitor.browser, "address": visitor.address}
+
+
+def _visitor(record: dict[str, str]) -> Visitor:
+    return Visitor(VisitorId(record["id"]), BrowserId(record["browser"]), record["address"])
+
+
+def _person(record: dict[str, str]) -> Person:
+    return Person(BrowserId(record["browser"]), record["address"])
+
+
+def _line(text: str, accused: str) -> Line:
+    record = json.loads(text)
+    return Line(record["by"] == accused, record["text"], record["at"] / 1000)
+
+
+def _parting(answer: dict[str, Any]) -> Parting | None:
+    parting = answer.get("parting")
+    if not parting:
+        return None
+    stayed = parting.get("stayed")
+    return Parting(Kind(parting["kind"]), parting["name"], _visitor(stayed) if stayed else None)
+
+
+def _portions(homes: list[Home]) -> Iterator[list[Home]]:
+    rest = iter(homes)
+    while portion := list(islice(rest, RENEWED_AT_ONCE)):
+        yield portion

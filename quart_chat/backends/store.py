@@ -1,0 +1,184 @@
+"""The Redis or Valkey that processes share, as one script that is asked to do things."""
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, NoScriptError, RedisError, ResponseError
+
+from quart_chat.domain.ports import Clock, Unavailable
+from quart_chat.log import log
+
+ANSWER_LIMIT = 2.0  # seconds for the store to answer before it counts as away
+CONNECTIONS = 4  # of one process: one for scripts, one that listens, and some for reconnecting
+ATTEMPTS = 2  # of a request whose answer was lost; the second is answered from the first, if that was done
+SCRIPT = (Path(__file__).parent / "redis.lua").read_text("utf-8")
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """A call of the script on its way, and who waits for the answer."""
+
+    function: str
+    arguments: dict[str, Any]
+    answer: asyncio.Future[Any]
+    any_epoch: bool = False
+
+
+class Store:
+    """Sends requests; those of one moment go in one pipeline, and further ones wait for its end.
+
+    `epoch` names the life of the store's data: after a flush, a restart without data or a failover it is another one.
+    Then the store counts as away until `settle` has agreed on the new one.
+    """
+
+    def __init__(self, client: Redis, prefix: str, clock: Clock) -> None:
+        self.client = client
+        self.prefix = prefix
+        self.epoch = ""
+        self.is_away = False
+        self.is_stale = False
+        self._clock = clock
+        self._script = ""
+        self._server = ""
+        self._requests: list[Request] = []
+        self._sending: asyncio.Task[None] | None = None
+        pool = client.connection_pool
+        pool.connection_kwargs["redis_connect_func"] = self._greet
+
+    async def ask(self, function: str, **arguments: Any) -> dict[str, Any]:
+        """Call one of the script's functions; raises Unavailable."""
+        if self.is_away:
+            raise Unavailable("the store is away")
+        return await self._enqueue(function, arguments)
+
+    async def change(self, function: str, **arguments: Any) -> dict[str, Any]:
+        """Call a function that must not be done twice, whatever is lost; raises Unavailable."""
+        return await self.ask(function, request=secrets.token_urlsafe(12), **arguments)
+
+    async def try_again(self, function: str, **arguments: Any) -> dict[str, Any]:
+        """Ask a store that may be away; raises Unavailable when it still is."""
+        return await self._enqueue(function, arguments)
+
+    async def settle(self) -> bool:
+        """Agree with all other processes on the epoch; True when it is another one than before."""
+        replaces = self.epoch if self.is_stale else ""
+        self.is_stale = False
+        fresh = f"{self._server}-{secrets.token_hex(6)}"
+        answer = await self._enqueue("settle", {"fresh": fresh, "replaces": replaces}, any_epoch=True)
+        before, self.epoch = self.epoch, answer["epoch"]
+        return before != self.epoch
+
+    async def close(self) -> None:
+        """End all connections."""
+        if self._sending:
+            self._sending.cancel()
+        await self.client.aclose()
+
+    async def _enqueue(self, function: str, arguments: dict[str, Any], any_epoch: bool = False) -> dict[str, Any]:
+        request = Request(function, arguments, asyncio.get_running_loop().create_future(), any_epoch)
+        self._requests.append(request)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_all())
+        answer: dict[str, Any] = await request.answer
+        return answer
+
+    async def _send_all(self) -> None:
+        await asyncio.sleep(0)  # so that all of this moment go together
+        while self._requests:
+            requests, self._requests = self._requests, []
+            try:
+                await self._send(requests)
+            except BaseException:
+                for request in requests:
+                    _fail(request, Unavailable("the store does not answer"))
+                raise
+
+    async def _send(self, requests: list[Request]) -> None:
+        why = "reset"
+        for _ in range(ATTEMPTS):
+            if not requests or self.is_stale:
+                break
+            try:
+                async with asyncio.timeout(ANSWER_LIMIT):
+                    answers = await self._pipeline(requests)
+            except (RedisError, OSError, TimeoutError) as error:
+                why = type(error).__name__
+                continue
+            pairs = zip(requests, answers, strict=True)
+            requests = [request for request, answer in pairs if not self._is_done(request, answer)]
+        if requests:
+            self._lost(requests, why)
+
+    async def _pipeline(self, requests: list[Request]) -> list[Any]:
+        if not self._script:
+            self._script = await self.client.script_load(SCRIPT)
+        now = str(int(self._clock.wall() * 1000))
+        async with self.client.pipeline(transaction=False) as pipeline:
+            for request in requests:
+                arguments = request.arguments if request.any_epoch else {**request.arguments, "epoch": self.epoch}
+                text = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+                pipeline.evalsha(self._script, 1, self.prefix, request.function, now, text)
+            return await pipeline.execute(raise_on_error=False)
+
+    def _is_done(self, request: Request, answer: Any) -> bool:
+        """Hand an answer over; False when the request must be sent once more."""
+        if isinstance(answer, NoScriptError):
+            self._script = ""
+            return False
+        if isinstance(answer, ResponseError) and str(answer).startswith("STALE"):
+            self.is_away = True
+            _fail(request, Unavailable("the store was reset"))
+        elif isinstance(answer, Exception):
+            log.error("store refused", extra={"function": request.function, "error": type(answer).__name__})
+            _fail(request, Unavailable("the store refused"))
+        elif not request.answer.done():
+            request.answer.set_result(json.loads(answer))
+        return True
+
+    def _lost(self, requests: list[Request], why: str) -> None:
+        if not self.is_away:
+            log.warning("store away", extra={"why": why})
+        self.is_away = True
+        for request in requests:
+            _fail(request, Unavailable("the store is away"))
+
+    async def _greet(self, connection: AbstractConnection) -> None:
+        """Notice another server behind the same address: after a failover its data may be older than ours."""
+        await connection.on_connect()
+        await connection.send_command("INFO", "server")
+        info = await connection.read_response()
+        text = info.decode() if isinstance(info, bytes) else str(info)
+        server = next((line[7:].strip() for line in text.splitlines() if line.startswith("run_id:")), "")
+        known, self._server = self._server, server
+        if known and known != server:
+            self.is_stale = True
+            raise ConnectionError("another server answers")
+
+
+def _fail(request: Request, error: Exception) -> None:
+    if not request.answer.done():
+        request.answer.set_exception(error)
+
+
+def connect(url: str, self_signed: bool) -> Redis:
+    """Make a client; nothing is sent yet. Raises ValueError for an address that is none."""
+    more: dict[str, Any] = {}
+    if self_signed and url.startswith("rediss:"):
+        more = {"ssl_cert_reqs": None, "ssl_check_hostname": False}
+    return Redis.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        socket_timeout=ANSWER_LIMIT,
+        socket_connect_timeout=ANSWER_LIMIT,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+        **more,
+    )

@@ -1,0 +1,30 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+
+from tests.backends.redis_town import RedisTown
+from tests.redis_server import SERVERS, RedisServer, running
+from tests.town import MemoryTown, Town
+
+MISSING = pytest.param("", marks=pytest.mark.skip(reason="neither redis-server nor valkey-server is installed"))
+STORES = [*SERVERS] or [MISSING]
+
+
+@pytest.fixture(scope="session")
+def store_of() -> Iterator[Callable[[str], RedisServer]]:
+    """Starts each program once; every town has a prefix of its own there."""
+    with ExitStack() as stack:
+        yield cache(lambda program: stack.enter_context(running(program)))
+
+
+@pytest.fixture(params=["memory", *STORES])
+def town(request: pytest.FixtureRequest, store_of: Callable[[str], RedisServer]) -> Iterator[Town]:
+    """One process with its memory, or two processes on a store."""
+    if request.param == "memory":
+        yield MemoryTown()
+        return
+    town = RedisTown(store_of(request.param).url)
+    yield town
+    town.close()

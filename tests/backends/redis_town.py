@@ -1,0 +1,118 @@
+"""The town on two processes that share a real store."""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from quart_chat.backends.redis import RedisBackend
+from quart_chat.backends.store import Store, connect
+from quart_chat.chat import Chat
+from quart_chat.domain.events import OpenedElsewhere, PersonalEvent, RoomEvent
+from quart_chat.domain.rooms import RoomId
+from quart_chat.domain.visitors import Visitor, VisitorId
+from tests.town import Town
+
+T = TypeVar("T")
+SETTLED = 30.0  # seconds of real time for anything to be done
+
+prefixes = itertools.count(1)
+
+
+class Process:
+    """One process of the town: what is told here is noted in the town, as far as it is for those who are here."""
+
+    def __init__(self, town: "RedisTown", url: str, prefix: str) -> None:
+        self.town = town
+        self.here: set[VisitorId] = set()
+        store = Store(connect(url, self_signed=False), prefix, town.clock)
+        self.backend = RedisBackend(store, self, town.clock, lambda: str(next(town.pairs)), self)
+        self.chat = Chat(self.backend, self.backend, town.clock, town)
+
+    def publish(self, room: RoomId, event: RoomEvent) -> None:
+        # Each process with members publishes what happens; the town has to note it once.
+        if self is self.town.speaker_of(room):
+            self.town.publish(room, event)
+
+    def tell(self, visitor: VisitorId, event: PersonalEvent) -> None:
+        if visitor in self.here and not isinstance(event, OpenedElsewhere):
+            self.town.tell(visitor, event)
+
+    def is_connected(self, visitor: VisitorId) -> bool:
+        return visitor in self.here
+
+    def connected_visitors(self) -> Iterable[VisitorId]:
+        return set(self.here)
+
+
+class RedisTown(Town):
+    """Visitors come to the two processes by turns, and come back by the other one."""
+
+    def __init__(self, url: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.url = url
+        super().__init__()
+
+    def found(self) -> None:
+        prefix = f"test-{next(prefixes)}"
+        self.processes = [Process(self, self.url, prefix) for _ in range(2)]
+        self.backend, self.chat = self.processes[0].backend, self.processes[0].chat
+        self.loop.run_until_complete(self._open())
+
+    async def _open(self) -> None:
+        for process in self.processes:
+            await process.backend.open()
+
+    def close(self) -> None:
+        """End both processes."""
+        for process in self.processes:
+            self.loop.run_until_complete(process.backend.close())
+        self.loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(asyncio.wait_for(self._with_all_news(work), SETTLED))
+
+    async def _with_all_news(self, work: Coroutine[Any, Any, T]) -> T:
+        result = await work
+        for _ in range(2):  # what one process hears may make it do something that the other has to hear
+            for process in self.processes:
+                await process.backend.caught_up()
+        return result
+
+    def visitor(self, name: str, browser: str | None = None) -> Visitor:
+        visitor = super().visitor(name, browser)
+        if not any(visitor.id in process.here for process in self.processes):
+            self._fewest().here.add(visitor.id)
+        return visitor
+
+    def _fewest(self) -> Process:
+        return min(self.processes, key=lambda process: len(process.here))
+
+    def process_of(self, visitor: Visitor) -> Process:
+        return next((process for process in self.processes if visitor.id in process.here), self.processes[0])
+
+    def chat_of(self, visitor: Visitor) -> Chat:
+        return self.process_of(visitor).chat
+
+    def drops(self, visitor: Visitor) -> None:
+        process = self.process_of(visitor)
+        process.here.discard(visitor.id)
+        self.run(process.chat.drop(visitor))
+        self._left = process
+
+    def resumes(self, visitor: Visitor, since: int | None = None) -> bool:
+        other = next(process for process in self.processes if process is not self._left)
+        other.here.add(visitor.id)
+        return self.run(other.chat.resume(visitor, self.room_of(visitor), since))
+
+    def speaker_of(self, room: RoomId) -> Process:
+        return next((process for process in self.processes if room in process.backend._mirrors), self.processes[0])
+
+    def passes(self, seconds: float) -> None:
+        self.run(self._ticks(self.clock.seconds + seconds))
+
+    async def _ticks(self, end: float) -> None:
+        while self.clock.seconds < end:
+            self.clock.seconds = min(self.clock.seconds + 1.0, end)
+            for process in self.processes:
+                await process.chat.tick()
