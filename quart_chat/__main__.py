@@ -9,12 +9,13 @@ from quart_chat.server import main
 
 def create_app() -> Quart:
     """Make the app only when asked, so that a signal meets the runner's handlers already."""
-    from quart_chat import create_app
+    from quart_chat.app import check_store, create_app
     from quart_chat.log import configure
     from quart_chat.settings import Settings
 
     settings = Settings.from_environ(os.environ)
     configure(settings.log_level)
+    check_store(settings)
     return create_app(settings)
 
 

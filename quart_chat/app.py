@@ -12,11 +12,12 @@ from functools import partial
 
 from quart import Quart, Response
 from quart_schema import Info, QuartSchema
+from redis.asyncio import Redis
 
 from quart_chat.backends.cabinet import FileCabinet
 from quart_chat.backends.memory import MemoryBackend
 from quart_chat.backends.redis import RedisBackend
-from quart_chat.backends.store import Store, connect
+from quart_chat.backends.store import Store, connect, reach
 from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
@@ -122,11 +123,26 @@ def _backend(settings: Settings, hub: Hub, sessions: Sessions, clock: Clock) -> 
         return MemoryBackend(hub, clock, new_pair_id, thresholds)
     if not settings.secret_key:
         raise BadSetting("REDIS_URL needs a SECRET_KEY, the same for all processes")
+    return RedisBackend(
+        Store(_connect(settings), settings.redis_prefix, clock), hub, clock, new_pair_id, sessions, thresholds
+    )
+
+
+def check_store(settings: Settings) -> None:
+    """Find out before the start whether the store answers; raises BadSetting when it does not."""
+    if not settings.redis_url:
+        return
     try:
-        client = connect(settings.redis_url, bool(settings.redis_self_signed))
+        asyncio.run(reach(_connect(settings)))
+    except Unavailable as error:
+        raise BadSetting(f"the store at REDIS_URL does not answer ({error})") from None
+
+
+def _connect(settings: Settings) -> Redis:
+    try:
+        return connect(settings.redis_url, bool(settings.redis_self_signed))
     except ValueError:
         raise BadSetting("REDIS_URL takes redis://host:port, rediss://host:port or unix://path") from None
-    return RedisBackend(Store(client, settings.redis_prefix, clock), hub, clock, new_pair_id, sessions, thresholds)
 
 
 def _allowance(settings: Settings) -> Allowance:

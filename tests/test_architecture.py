@@ -18,10 +18,12 @@ MAY_IMPORT = {
     "backends": {"domain", "log", "backends"},
     "delivery": {"domain", "chat", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
-    "server": {"settings", "log"},
+    "server": {"settings", "log", "hardening", "workers"},
+    "hardening": {"log"},
+    "workers": {"log"},
     "app": {"domain", "chat", "settings", "log", "backends", "delivery", "web"},
     "__init__": {"app"},
-    "__main__": {"server", "settings", "log", "__init__"},
+    "__main__": {"server", "settings", "log", "app"},
 }
 LIBRARIES_OF: dict[str, set[str]] = {
     "domain": set(),

@@ -182,3 +182,14 @@ def connect(url: str, self_signed: bool) -> Redis:
         retry=Retry(NoBackoff(), 0),
         **more,
     )
+
+
+async def reach(client: Redis) -> None:
+    """Find out whether a store answers; raises Unavailable, which says why not."""
+    try:
+        async with asyncio.timeout(2 * ANSWER_LIMIT):
+            await client.ping()
+    except (RedisError, OSError, TimeoutError) as error:
+        raise Unavailable(f"{type(error).__name__}: {error}") from None
+    finally:
+        await client.aclose()

@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_sync
 
-from quart_chat import server
+from quart_chat import hardening, server
 from quart_chat.settings import BadSetting
 from tests.web.echo_app import create_echo, serving
 
@@ -310,7 +310,7 @@ async def test_a_client_that_never_reads_is_dropped(monkeypatch: pytest.MonkeyPa
 async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "LINGER", 0.1)
+    monkeypatch.setattr(hardening, "LINGER", 0.1)
     app = create_echo()
     async with (
         serving(app, websocket_ping_interval=0.25, read_timeout=1) as port,
@@ -318,7 +318,7 @@ async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_do
     ):
         never_reading = raw_socket(port, "/pour")
         await asyncio.to_thread(never_reading.__enter__)
-        await until(lambda: app.ended == 1 and not server.Connection.open)
+        await until(lambda: app.ended == 1 and not hardening.Connection.open)
         never_reading.__exit__(None, None, None)
 
 
@@ -357,7 +357,7 @@ async def everything_returns_to_the_start() -> AsyncIterator[None]:
     """Fail unless, in the end, no connection is left and no task that was not there before."""
     before = asyncio.all_tasks()
     yield
-    await until(lambda: not server.Connection.open)
+    await until(lambda: not hardening.Connection.open)
     await until(lambda: asyncio.all_tasks() <= before)
 
 
@@ -467,4 +467,4 @@ def test_it_listens_on_ipv6_too() -> None:
 def test_a_hypercorn_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("hypercorn.protocol.ws_stream.server_extensions_handshake")
     with pytest.raises(RuntimeError, match="server_extensions_handshake"):
-        server.decline_compression()
+        hardening.decline_compression()

@@ -1,0 +1,135 @@
+"""What Hypercorn has no settings for: connections and sockets that end as they should, and no compression."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, ClassVar
+
+import hypercorn.asyncio.run
+import hypercorn.protocol.h2
+import hypercorn.protocol.h11
+import hypercorn.protocol.ws_stream
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.protocol.events import Data, Event, StreamClosed
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.typing import ASGISendEvent
+from wsproto.connection import ConnectionState
+
+ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
+LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
+
+log = logging.getLogger(__name__)
+
+
+def harden_hypercorn() -> None:
+    """Put our connections and streams in the place of Hypercorn's own, once for the whole process.
+
+    Hypercorn has no settings for what they do. Raises RuntimeError where a release of it has another shape, since a
+    server that looks guarded and is not is worse than none.
+    """
+    decline_compression()
+    _replace(hypercorn.asyncio.run, "TCPServer", Connection)
+    _replace(hypercorn.protocol.h11, "WSStream", Stream)
+    _replace(hypercorn.protocol.h2, "WSStream", Stream)
+
+
+def decline_compression() -> None:
+    """Decline permessage-deflate, which Hypercorn accepts always and inflates without limit.
+
+    64 KiB on the wire would become 64 MiB of memory before any size is looked at.
+    """
+    _replace(hypercorn.protocol.ws_stream, "server_extensions_handshake", lambda requested, supported: None)
+
+
+class Connection(TCPServer):
+    """One TCP connection that can be cut, and that does not stay for long once it is to be closed."""
+
+    open: ClassVar[set["Connection"]] = set()
+
+    async def run(self) -> None:
+        """Serve this connection to its end; a peer that vanishes is no error."""
+        Connection.open.add(self)
+        try:
+            await super().run()
+        except* OSError as lost:
+            log.debug("connection lost: %s", lost.exceptions)
+        except* Exception:
+            log.exception("connection failed")
+        finally:
+            Connection.open.discard(self)
+
+    def cut(self) -> None:
+        """End it now, whatever is unread or unwritten."""
+        self.writer.transport.abort()
+
+    async def _read_data(self) -> None:
+        """Read to the end; a client that has hung up is not kept for the rest of keep_alive_timeout."""
+        await super()._read_data()
+        await self.idle_task.stop()
+
+    async def _close(self) -> None:
+        cutting = self.loop.call_later(LINGER, self.cut)
+        try:
+            await super()._close()
+        finally:
+            cutting.cancel()
+
+
+class Stream(WSStream):
+    """One WebSocket that ends as it should.
+
+    It takes its connection along when a message is too big, where Hypercorn's own answers 1009 and goes on reading and
+    keeping; and its pings when it ends, which would hold the memory of a closed connection for up to an interval more.
+    And it lets the client answer a close: ended at once, with something unread, the connection would be reset, and the
+    client would lose the close frame and what that says.
+    """
+
+    _pinging: asyncio.Task[Any] | None = None
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._over = asyncio.Event()
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        """Send what the app has; None is its end."""
+        if message is None and self.state is ASGIWebsocketState.CLOSED and not self.closed:
+            self.app_put = _ignore
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), ANSWER_LIMIT)
+        await super().app_send(message)
+
+    async def handle(self, event: Event) -> None:
+        """Take what comes from the client; raises ConnectionAbortedError after a message that is too big."""
+        await super().handle(event)
+        if self.closed:
+            self._over.set()
+            self._stop_pinging()
+            self._tell_of_broken_frames(event)
+        elif self.buffer.length > self.buffer.max_length:
+            log.info("message too big")
+            await self.send(StreamClosed(stream_id=self.stream_id))  # the app hears of it first
+            raise ConnectionAbortedError("message too big")
+
+    def _tell_of_broken_frames(self, event: Event) -> None:
+        """Only a client that breaks the protocol ends a stream by what it sends, with no close on either side."""
+        if isinstance(event, Data) and self.handshake.accepted and self.connection.state is ConnectionState.OPEN:
+            log.info("protocol broken")
+
+    async def _send_pings(self) -> None:
+        self._pinging = asyncio.current_task()
+        await super()._send_pings()
+
+    def _stop_pinging(self) -> None:
+        if self._pinging is not None:
+            self._pinging.cancel()
+
+
+async def _ignore(event: object) -> None:
+    """Take what a client still sends to an app that has ended."""
+
+
+def _replace(module: ModuleType, name: str, ours: object) -> None:
+    if not hasattr(module, name):
+        raise RuntimeError(f"this release of Hypercorn has no {module.__name__}.{name}")
+    setattr(module, name, ours)
