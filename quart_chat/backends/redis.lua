@@ -21,15 +21,17 @@ local function key(...) return table.concat({prefix, ...}, ':') end
 local function room_key(what, room) return key(what, redis.sha1hex(room)) end
 local function set(name, ...) call('HSET', name, ...) end
 
+-- Where a room begins to count: beyond whatever it may have counted to in a store that was lost since.
+local function first_seq() return math.floor((now - 1.7e12) / 10) end
+local function first_n() return (now - 1.7e12) * 10 end
+
 -- A counter that never goes back, even when all else is lost: it starts from the clock.
 local function next_of(name)
   local counter = key(name)
-  if call('EXISTS', counter) == 0 then call('SET', counter, string.format('%.0f', (now - 1.7e12) * 10)) end
+  if call('EXISTS', counter) == 0 then call('SET', counter, string.format('%.0f', first_n())) end
   call('EXPIRE', counter, 30 * DAY)
   return call('INCR', counter)
 end
-
-local function first_seq() return math.floor((now - 1.7e12) / 10) end
 
 local function record(name)
   local flat, found = call('HGETALL', name), {}
@@ -72,7 +74,8 @@ end
 
 local function open_room(room, kind)
   local base = first_seq()
-  set(room_key('r', room), 'v', VERSION, 'room', room, 'kind', kind, 'n', 0, 'seq', base, 'base', base, 'seated', 0)
+  set(room_key('r', room), 'v', VERSION, 'room', room, 'kind', kind, 'n', first_n(), 'seq', base, 'base', base, 'seated', 0,
+    'epoch', args.epoch)
   keep_room(room, kind)
 end
 
@@ -97,12 +100,13 @@ local function find_room(room)
 end
 
 -- Seat a visitor; returns its member.
-local function seat(room, kind, visitor, name, fold)
+local function seat(room, kind, visitor, name, fold, has_seen)
   local r = room_key('r', room)
   local seq, base = tonumber(call('HGET', r, 'seq')), tonumber(call('HGET', r, 'base'))
   local after = seq
   if kind == 'lobby' then after = math.max(seq - TAIL, base) elseif kind ~= 'room' then after = base end
-  local member = {id = visitor, name = name, fold = fold, seat = call('HINCRBY', r, 'seated', 1), after = after}
+  local number = call('HINCRBY', r, 'seated', 1)
+  local member = {id = visitor, name = name, fold = fold, seat = number, after = has_seen or after}
   call('HSET', room_key('m', room), visitor, cjson.encode(member))
   call('HSET', room_key('nm', room), fold, visitor)
   keep_room(room, kind)
@@ -334,8 +338,18 @@ function functions.leave_for_good()
   return {}
 end
 
+-- After a loss, number on from the clock: what was lost must not have its numbers given to anything else.
+local function renumber(room)
+  local r = room_key('r', room)
+  if call('HGET', r, 'kind') and call('HGET', r, 'epoch') ~= args.epoch then
+    set(r, 'seq', math.max(first_seq(), tonumber(call('HGET', r, 'seq'))), 'epoch', args.epoch)
+    set(r, 'n', math.max(first_n(), call('HINCRBY', r, 'n', 1)))
+  end
+end
+
 -- Put back a visitor whom a lost or reset store has forgotten.
 function functions.reassert()
+  if args.room ~= '' then renumber(args.room) end
   if place_of(args.visitor.id) then return {} end
   if args.room == '' then
     take_in(args.visitor, args.kind, '', {'name', args.name, 'fold', args.fold, 'name2', args.name2, 'fold2', args.fold2})
@@ -347,7 +361,7 @@ function functions.reassert()
   if call('HEXISTS', room_key('nm', args.room), fold) == 1 then name, fold = args.name2, args.fold2 end
   take_in(args.visitor, args.kind, args.room,
     {'name', args.name, 'fold', args.fold, 'name2', args.name2, 'fold2', args.fold2})
-  local member = seat(args.room, args.kind, args.visitor.id, name, fold)
+  local member = seat(args.room, args.kind, args.visitor.id, name, fold, args.seq)
   publish(args.room, {e = 'joined', member = member})
   if args.kind == 'text' or args.kind == 'video' then
     local talk = room_key('t', args.room)

@@ -48,7 +48,7 @@ LEASE_EVERY = 5.0  # seconds; the script believes a lease for 30
 RENEW_EVERY = 60.0  # seconds; records live for 900
 RENEWED_AT_ONCE = 500  # visitors
 TRY_EVERY = 0.5  # seconds between two tries to reach a store that is away
-TOLD_AFTER = 3.0  # seconds without the store until people are told
+TOLD_AFTER = 3.0  # seconds of looking for the store until people are told; what is shorter nobody needs to know
 CATCH_UP_LIMIT = 3.0  # seconds for an event of a room to arrive before the room is read anew
 REASSEMBLY = 1.0  # seconds for all processes to put back their visitors after the store was reset
 CANDIDATES = 16  # names tried at once
@@ -513,30 +513,38 @@ class RedisBackend:
         answer = await self._store.ask("lease", node=self._node, rooms=list(self._mirrors))
         reached = answer["reached"] if isinstance(answer["reached"], dict) else {}
         for mirror in list(self._mirrors.values()):
-            behind = mirror.ready.is_set() and reached.get(mirror.id, -1) > mirror.n
+            behind = not mirror.ready.is_set() or reached.get(mirror.id, -1) > mirror.n
             if behind and mirror.lagging:
                 self._start(self._read_anew(mirror))
             mirror.lagging = behind and not mirror.lagging
 
     async def _find_again(self) -> None:
         """Look whether the store answers; when it does, put everything right that has changed meanwhile."""
-        began = self._clock.monotonic()
-        while True:
-            try:
-                was_reset = await self._store.settle()
-                break
-            except Unavailable:
-                if not self._told_trouble and self._clock.monotonic() - began >= TOLD_AFTER:
-                    self._tell_trouble(True)
-                await asyncio.sleep(TRY_EVERY)
-        self._store.is_away = False
+        telling = asyncio.get_running_loop().call_later(TOLD_AFTER, self._tell_trouble, True)
+        try:
+            was_reset = await self._settled()
+        finally:
+            telling.cancel()
         await self._lease()
         if was_reset:
             await self._put_back()
+        unready = [mirror for mirror in self._mirrors.values() if was_reset or not mirror.ready.is_set()]
+        await asyncio.gather(*(self._read_anew(mirror) for mirror in unready))
+        if was_reset:
+            await self._mend_pairs()
         await self._reconcile()
         log.info("store back", extra={"reset": was_reset})
         if self._told_trouble:
             self._tell_trouble(False)
+
+    async def _settled(self) -> bool:
+        """Try until the store answers; True when it has lost what it knew."""
+        while True:
+            with suppress(Unavailable):
+                was_reset = await self._store.settle()
+                self._store.is_away = False
+                return was_reset
+            await asyncio.sleep(TRY_EVERY)
 
     def _tell_trouble(self, away: bool) -> None:
         self._told_trouble = away
@@ -548,14 +556,18 @@ class RedisBackend:
         for homes in _portions(list(self._homes.values())):
             await asyncio.gather(*(self._put_one_back(home) for home in homes))
         await asyncio.sleep(REASSEMBLY)
-        await asyncio.gather(*(self._read_anew(mirror) for mirror in list(self._mirrors.values())))
-        await self._mend_pairs()
 
     async def _put_one_back(self, home: Home) -> None:
         home.stamp = 0
-        ticket = self._ticket(home.name)
+        mirror = self._mirrors.get(home.room) if home.room else None
         await self._store.ask(
-            "reassert", visitor=_record(home.visitor), kind=home.kind, room=home.room or "", node=self._node, **ticket
+            "reassert",
+            visitor=_record(home.visitor),
+            kind=home.kind,
+            room=home.room or "",
+            seq=mirror.seq if mirror else 0,
+            node=self._node,
+            **self._ticket(home.name),
         )
 
     async def _mend_pairs(self) -> None:

@@ -11,7 +11,14 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from quart_chat.domain.ports import Clock, Unavailable
 from quart_chat.log import log
@@ -19,6 +26,9 @@ from quart_chat.log import log
 ANSWER_LIMIT = 2.0  # seconds for the store to answer before it counts as away
 CONNECTIONS = 4  # of one process: one for scripts, one that listens, and some for reconnecting
 ATTEMPTS = 2  # of a request whose answer was lost; the second is answered from the first, if that was done
+# What a store answers that is full, a replica, loading, reset, cut off from others, or busy.
+AILING = (OutOfMemoryError, ReadOnlyError, ConnectionError)
+NOT_NOW = ("STALE", "MISCONF", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "BUSY", "TRYAGAIN")
 SCRIPT = (Path(__file__).parent / "redis.lua").read_text("utf-8")
 
 
@@ -69,10 +79,12 @@ class Store:
 
     async def settle(self) -> bool:
         """Agree with all other processes on the epoch; True when it is another one than before."""
-        replaces = self.epoch if self.is_stale else ""
+        was_stale = self.is_stale
+        replaces = self.epoch if was_stale else ""
+        answer = await self._enqueue("settle", {"fresh": secrets.token_hex(8), "replaces": replaces}, any_epoch=True)
+        if self.is_stale and not was_stale:
+            raise Unavailable("another server has answered")  # so the next try replaces the epoch
         self.is_stale = False
-        fresh = f"{self._server}-{secrets.token_hex(6)}"
-        answer = await self._enqueue("settle", {"fresh": fresh, "replaces": replaces}, any_epoch=True)
         before, self.epoch = self.epoch, answer["epoch"]
         return before != self.epoch
 
@@ -102,10 +114,12 @@ class Store:
                 raise
 
     async def _send(self, requests: list[Request]) -> None:
-        why = "reset"
-        for _ in range(ATTEMPTS):
-            if not requests or self.is_stale:
-                break
+        why = ""
+        for _ in range(1 if self.is_away else ATTEMPTS):
+            if self.is_stale:
+                requests = self._only_settling(requests)
+            if not requests:
+                return
             try:
                 async with asyncio.timeout(ANSWER_LIMIT):
                     answers = await self._pipeline(requests)
@@ -114,8 +128,12 @@ class Store:
                 continue
             pairs = zip(requests, answers, strict=True)
             requests = [request for request, answer in pairs if not self._is_done(request, answer)]
-        if requests:
-            self._lost(requests, why)
+        self._lost(requests, why)
+
+    def _only_settling(self, requests: list[Request]) -> list[Request]:
+        """Until there is a new epoch nothing else may be done."""
+        self._lost([request for request in requests if not request.any_epoch], "another server")
+        return [request for request in requests if request.any_epoch]
 
     async def _pipeline(self, requests: list[Request]) -> list[Any]:
         if not self._script:
@@ -133,9 +151,8 @@ class Store:
         if isinstance(answer, NoScriptError):
             self._script = ""
             return False
-        if isinstance(answer, ResponseError) and str(answer).startswith("STALE"):
-            self.is_away = True
-            _fail(request, Unavailable("the store was reset"))
+        if isinstance(answer, AILING) or (isinstance(answer, ResponseError) and str(answer).startswith(NOT_NOW)):
+            self._lost([request], type(answer).__name__)
         elif isinstance(answer, Exception):
             log.error("store refused", extra={"function": request.function, "error": type(answer).__name__})
             _fail(request, Unavailable("the store refused"))
@@ -144,6 +161,8 @@ class Store:
         return True
 
     def _lost(self, requests: list[Request], why: str) -> None:
+        if not requests:
+            return
         if not self.is_away:
             log.warning("store away", extra={"why": why})
         self.is_away = True

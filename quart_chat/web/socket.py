@@ -206,8 +206,9 @@ class Conversation:
         try:
             await self._parts.chat.handle(session.visitor, session.doorway, command)
         except Unavailable:
-            key = command.key if isinstance(command, Say) else None
-            self._parts.hub.tell(session.visitor.id, Refused(Refusal.NOT_NOW, key))
+            # Whether a message has arrived is not known: it stays pending, and its page offers it again.
+            if not isinstance(command, Say | Typing):
+                self._parts.hub.tell(session.visitor.id, Refused(Refusal.NOT_NOW))
         except Exception:
             log.exception("command failed", extra={"command": type(command).__name__})
             key = command.key if isinstance(command, Say) else None

@@ -76,6 +76,11 @@ class Witness(Guest):
             await self._offer(key)
         return self
 
+    def goes_to(self, base: str) -> None:
+        """Be sent to another process from the next connection on."""
+        self.address = self.address.replace(self.base.replace("http", "ws"), base.replace("http", "ws"))
+        self.base = base
+
     async def reloads(self) -> "Witness":
         """Load the page anew in the same browser; the old one is gone."""
         await self.drop()

@@ -44,9 +44,10 @@ class Program:
 
 
 @asynccontextmanager
-async def started(port: str = "0") -> AsyncIterator[Program]:
+async def started(port: str = "0", **settings: str) -> AsyncIterator[Program]:
     """Start the chat; killed at the end if still there."""
-    environ = {**os.environ, **GENEROUS, "PYTHONPATH": str(ROOT), "HOST": "127.0.0.1", "PORT": port, "REDIS_URL": ""}
+    fixed = {"PYTHONPATH": str(ROOT), "HOST": "127.0.0.1", "PORT": port, "REDIS_URL": ""}
+    environ = {**os.environ, **GENEROUS, **fixed, **settings}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "quart_chat", env=environ, cwd=sys.prefix, stdout=PIPE, stderr=PIPE
     )
@@ -59,9 +60,9 @@ async def started(port: str = "0") -> AsyncIterator[Program]:
 
 
 @asynccontextmanager
-async def running(port: str = "0") -> AsyncIterator[Program]:
+async def running(port: str = "0", **settings: str) -> AsyncIterator[Program]:
     """Start the chat, and wait until it says where it listens."""
-    async with started(port) as program:
+    async with started(port, **settings) as program:
         assert program.process.stdout
         line = (await program.process.stdout.readline()).decode()
         assert line.startswith("quart-chat listens on http://127.0.0.1:"), line
