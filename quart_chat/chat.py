@@ -17,7 +17,7 @@ from quart_chat.domain.events import (
 from quart_chat.domain.limits import GrowingWait, Ledger, Limit
 from quart_chat.domain.ports import Absence, Backend, Bus, Cabinet, Clock, Parting, Saying
 from quart_chat.domain.rooms import Kind, RoomId
-from quart_chat.domain.signals import Addresses, BadSignal, cleaned
+from quart_chat.domain.signals import BadSignal, addresses_for, cleaned
 from quart_chat.domain.text import Reason, Unwritable, clean_message, clean_name
 from quart_chat.domain.visitors import Visitor, VisitorId
 
@@ -132,8 +132,7 @@ class Chat:
         partner = await self._backend.partner_of(wish.room, visitor.id)
         if partner is None:
             return
-        same_network = partner.address == visitor.address
-        addresses = Addresses.RELAY if wish.relay else Addresses.ALL if same_network else Addresses.PUBLIC
+        addresses = addresses_for(wish.relay, same_network=partner.address == visitor.address)
         if signal := cleaned(wish.signal, addresses):
             self._bus.tell(partner.id, Signalled(wish.room, wish.page, signal))
 

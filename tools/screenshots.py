@@ -15,6 +15,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser.conftest import GENEROUS, QUIET
 from tests.browser.stories import DESKTOP, PHONE, Visitor, Visitors
+from tests.browser.test_video import FAKE_DEVICES, Caller
 from tools.install_test_programs import chromium
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +31,7 @@ STILL = {
 async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     async with chat() as url, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=QUIET)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=[*QUIET, *FAKE_DEVICES])
         await play(browser, url)
         await browser.close()
 
@@ -42,7 +43,7 @@ async def chat() -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "quart_chat"),
         cwd=ROOT,
-        env={**os.environ, **limits, "PORT": "0"},
+        env={**os.environ, **limits, "PORT": "0", "STUN_URLS": ""},
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout  # noqa: S101 - a pipe was asked for
@@ -63,6 +64,7 @@ async def play(browser: Browser, url: str) -> None:
     await take_room(visitors)
     await take_search(visitors)
     await take_strangers(visitors)
+    await take_video(visitors)
     await take_home(visitors)
     await visitors.go()
 
@@ -130,6 +132,22 @@ async def take_strangers(visitors: Visitors) -> None:
     await whale.box.fill("")
     await whale.page.emulate_media(color_scheme="dark")
     await photograph(whale, "strangers-phone")
+
+
+async def take_video(visitors: Visitors) -> None:
+    """The cameras are Chromium's made-up ones: a green screen with a turning disc."""
+    leave = {"permissions": ["camera", "microphone"]}
+    badger, heron = [Caller(await visitors.come(**{**each, **STILL, **leave})) for each in (DESKTOP, PHONE)]
+    await badger.finds_a_stranger("Quiet Badger")
+    await heron.finds_a_stranger("Bright Heron")
+    for each in (badger, heron):
+        await each.visitor.presses("Show video")
+        await each.page.get_by_text("Connected").wait_for(state="attached")
+    await badger.visitor.says("Hello! Can you hear me?")
+    await heron.visitor.says("Loud and clear.")
+    await badger.visitor.sees("Loud and clear.")
+    await photograph(badger.visitor, "video")
+    await photograph(heron.visitor, "video-phone")
 
 
 async def take_home(visitors: Visitors) -> None:

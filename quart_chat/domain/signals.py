@@ -64,8 +64,26 @@ class Addresses(Enum):
     """Which of a visitor's addresses the other one may learn."""
 
     RELAY = "relay"  # none of its own
+    NEAR_RELAY = "near relay"  # the same for two in one network, whose relay may stand inside it
     PUBLIC = "public"  # not those inside its network
     ALL = "all"  # for two in one network, who find each other only by those
+
+    @property
+    def are_hidden(self) -> bool:
+        """Whether nothing but a relay's address may be told."""
+        return self in (Addresses.RELAY, Addresses.NEAR_RELAY)
+
+    @property
+    def may_be_inside(self) -> bool:
+        """Whether addresses that mean something only inside a network may be told."""
+        return self in (Addresses.NEAR_RELAY, Addresses.ALL)
+
+
+def addresses_for(relay: bool, same_network: bool) -> Addresses:
+    """Which addresses two may tell each other, by the visitor's wish and where both are."""
+    if relay:
+        return Addresses.NEAR_RELAY if same_network else Addresses.RELAY
+    return Addresses.ALL if same_network else Addresses.PUBLIC
 
 
 def cleaned(signal: Signal, addresses: Addresses) -> Signal | None:
@@ -98,7 +116,7 @@ def _allowed_lines(lines: list[str], addresses: Addresses) -> Iterator[str]:
         if not line.startswith("a=candidate:"):
             yield line
         elif _may_be_tried(line, addresses):
-            yield _without_related_address(line) if addresses is Addresses.RELAY else line
+            yield _without_related_address(line) if addresses.are_hidden else line
 
 
 def _cleaned_candidate(candidate: Candidate, addresses: Addresses) -> Candidate | None:
@@ -114,7 +132,7 @@ def _cleaned_candidate(candidate: Candidate, addresses: Addresses) -> Candidate 
         return candidate
     if not _may_be_tried(candidate.candidate, addresses):
         return None
-    text = _without_related_address(candidate.candidate) if addresses is Addresses.RELAY else candidate.candidate
+    text = _without_related_address(candidate.candidate) if addresses.are_hidden else candidate.candidate
     return Candidate(text, candidate.sdp_mid, candidate.sdp_m_line_index, candidate.username_fragment)
 
 
@@ -123,7 +141,7 @@ def _may_be_tried(line: str, addresses: Addresses) -> bool:
     if parts is None or not 0 < int(parts["port"]) < 65_536:
         return False
     kind = parts["type"].lower()
-    if addresses is Addresses.RELAY and kind != "relay":
+    if addresses.are_hidden and kind != "relay":
         return False
     if kind == "host" and _MDNS.fullmatch(parts["address"]):
         return True  # a browser's own way to hide it
@@ -138,7 +156,7 @@ def _may_be_told(address: str, addresses: Addresses) -> bool:
     plain = (parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None) or parsed
     if plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_link_local or plain.is_reserved:
         return False  # nobody's address, or the other machine's own services
-    return plain.is_global or addresses is Addresses.ALL
+    return plain.is_global or addresses.may_be_inside
 
 
 def _without_related_address(line: str) -> str:

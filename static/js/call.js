@@ -91,8 +91,14 @@ class Devices {
   /** Change one device. iOS lets only one camera be open, so the old one is stopped first. @param {string} kind */
   async change(kind) {
     if (kind === 'camera') this.stream.getVideoTracks().forEach(track => track.stop());
-    const opened = await navigator.mediaDevices.getUserMedia(this.wanted([kind]));
-    opened.getTracks().forEach(track => this.take(track));
+    try {
+      const opened = await navigator.mediaDevices.getUserMedia(this.wanted([kind]));
+      opened.getTracks().forEach(track => this.take(track));
+      tell(byId('device-note'), '');
+    } catch (error) {
+      tell(byId('device-note'), why(/** @type {DOMException} */ (error).name));
+    }
+    await this.list();
   }
 
   async flip() {
@@ -146,6 +152,8 @@ class Connection {
   ignoring = false;
   answering = false;
   connected = false;
+  closed = false;
+  fed = true;
 
   /** @param {Beginning} beginning @param {Devices} devices @param {(signal: object) => void} send */
   constructor({polite, iceServers}, devices, send) {
@@ -153,7 +161,8 @@ class Connection {
     this.send = send;
     this.relay = byId('hide-address')?.checked ?? false;
     this.peer = new RTCPeerConnection({iceServers, iceTransportPolicy: this.relay ? 'relay' : 'all'});
-    this.peer.onnegotiationneeded = () => this.offer();
+    // The impolite one begins: in Chromium an offer taken back at the very start can leave the other way without addresses.
+    this.peer.onnegotiationneeded = () => { if (!polite || this.peer.remoteDescription) this.offer(); };
     this.peer.onicecandidate = ({candidate}) => this.send({candidate: candidate?.toJSON() ?? {candidate: ''}, relay: this.relay});
     this.peer.ontrack = ({track}) => receive(track);
     this.peer.onconnectionstatechange = () => this.follow();
@@ -165,6 +174,7 @@ class Connection {
 
   /** Send what there is, and ask for what there is not. @param {MediaStream} stream */
   lead(stream) {
+    this.stream = stream;
     for (const kind of ['audio', 'video']) {
       const track = stream.getTracks().find(each => each.kind === kind);
       if (track) this.peer.addTrack(track, stream);
@@ -178,23 +188,33 @@ class Connection {
       await this.peer.setLocalDescription();
       this.send({description: this.peer.localDescription, relay: this.relay});
     } catch (error) {
-      if (this.peer.signalingState !== 'closed') throw error;
+      if (!this.closed) throw error;
     } finally {
       this.making = false;
     }
   }
 
+  /** Say again what a stranger who was not listening yet has missed. */
+  repeat() {
+    if (this.peer.signalingState === 'have-local-offer') this.send({description: this.peer.localDescription, relay: this.relay});
+  }
+
   /** @param {Signal} signal */
   async hear({description, candidate}) {
-    if (description) await this.describe(description);
-    else if (candidate) await this.tryAddress(candidate);
+    try {
+      if (description) await this.describe(description);
+      else if (candidate) await this.tryAddress(candidate);
+    } catch (error) {
+      if (!this.closed) throw error;
+    }
   }
 
   /** @param {RTCSessionDescriptionInit} description */
   async describe(description) {
     const ready = !this.making && (this.peer.signalingState === 'stable' || this.answering);
     this.ignoring = description.type === 'offer' && !ready && !this.polite;
-    if (this.ignoring) return;
+    const late = description.type === 'answer' && this.peer.signalingState === 'stable'; // to an offer said twice
+    if (this.ignoring || late) return;
     this.answering = description.type === 'answer';
     await this.peer.setRemoteDescription(description);
     this.answering = false;
@@ -224,33 +244,43 @@ class Connection {
       this.restart();
     } else if (state === 'disconnected') {
       this.healing = setTimeout(() => this.restart(), DISCONNECTED_LIMIT);
-      tell(byId('call-state'), 'lost');
+      this.tellLost();
     }
+  }
+
+  /** Whoever was never connected is told that there is no way, and that stays true until there is one. */
+  tellLost() {
+    if (this.connected) tell(byId('call-state'), 'lost');
   }
 
   /** Look for a way again, unless there is one. */
   restart() {
     if (['connected', 'new', 'connecting'].includes(this.peer.connectionState)) return;
-    tell(byId('call-state'), 'lost');
+    this.tellLost();
     this.peer.restartIce();
   }
 
   /** @param {MediaStreamTrack} track */
   async replace(track) {
+    if (this.closed) return;
     const transceiver = this.peer.getTransceivers().find(each => each.receiver.track.kind === track.kind);
-    if (!transceiver) return;
+    if (!transceiver) {
+      this.peer.addTrack(track, this.stream);
+      return;
+    }
     await transceiver.sender.replaceTrack(track);
     transceiver.direction = 'sendrecv';
   }
 
-  /** Cap the picture, or pause it. @param {boolean} active */
-  async limit(active = true) {
+  /** Cap the picture; pause it while the line starves. */
+  async limit() {
     const sender = this.peer.getSenders().find(each => each.track?.kind === 'video');
     const parameters = sender?.getParameters();
     if (!sender || !parameters?.encodings?.length) return; // Firefox has none before it has negotiated
     Object.assign(parameters, {degradationPreference: 'balanced'});
-    Object.assign(parameters.encodings[0], {maxBitrate: LARGEST_BITRATE, active});
-    await sender.setParameters(parameters);
+    Object.assign(parameters.encodings[0], {maxBitrate: LARGEST_BITRATE, active: this.fed});
+    // Refused while something else is being negotiated; the next look does it.
+    await sender.setParameters(parameters).catch(() => {});
   }
 
   /** Give the line to the voice while it starves. */
@@ -258,12 +288,14 @@ class Connection {
     if (this.peer.connectionState !== 'connected') return;
     for (const report of (await this.peer.getStats()).values()) {
       if (report.type !== 'candidate-pair' || !report.nominated || !report.availableOutgoingBitrate) continue;
-      if (report.availableOutgoingBitrate < STARVING) await this.limit(false);
-      else if (report.availableOutgoingBitrate > FED) await this.limit(true);
+      if (report.availableOutgoingBitrate < STARVING) this.fed = false;
+      else if (report.availableOutgoingBitrate > FED) this.fed = true;
+      await this.limit();
     }
   }
 
   close() {
+    this.closed = true;
     clearTimeout(this.deadline);
     clearTimeout(this.healing);
     clearInterval(this.watch);
@@ -281,6 +313,7 @@ class Calls {
   /** @type {Connection | undefined} */ connection;
   /** @type {Beginning | undefined} */ beginning;
   /** @type {string | undefined} */ stranger;
+  /** @type {Set<string>} */ gone = new Set();
   /** @type {WebSocket | undefined} */ socket;
 
   /** @param {Devices} devices */
@@ -297,6 +330,8 @@ class Calls {
       this.connection?.restart();
     } else {
       this.stranger = undefined;
+      this.gone.clear();
+      this.mind({mic: true, camera: true, shown: false});
       this.veil();
       this.connect();
     }
@@ -326,10 +361,14 @@ class Calls {
   async take(signal) {
     if (signal.room !== this.beginning?.room) return;
     if (signal.page !== this.stranger) {
-      if (this.stranger && !signal.description) return; // a late word of a page that has been reloaded
-      if (this.stranger) this.connect();
+      if (this.gone.has(signal.page)) return; // a late word of a page that has been reloaded
+      if (this.stranger) {
+        this.gone.add(this.stranger);
+        this.connect();
+      }
       this.stranger = signal.page;
       this.tellSwitches();
+      this.connection?.repeat();
     }
     if (signal.media) this.mind(signal.media);
     else await this.connection?.hear(signal);
@@ -427,6 +466,7 @@ byId('camera-off').addEventListener('click', () => { devices.toggle('camera'); c
 byId('flip').addEventListener('click', () => devices.flip());
 byId('show').addEventListener('click', () => calls.show());
 byId('blur').addEventListener('click', () => { calls.veil(); calls.tellSwitches(); });
+byId('corner').addEventListener('click', ({currentTarget}) => { currentTarget.dataset.at = String((Number(currentTarget.dataset.at ?? 0) + 1) % 4); });
 byId('hear').addEventListener('click', () => play(byId('stranger')));
 byId('full').addEventListener('click', () => (document.fullscreenElement ? document.exitFullscreen() : call.requestFullscreen()));
 for (const [menus, kind] of [['cameras', 'camera'], ['mics', 'mic']]) {
@@ -434,7 +474,6 @@ for (const [menus, kind] of [['cameras', 'camera'], ['mics', 'mic']]) {
     menu.addEventListener('change', async () => {
       localStorage.setItem(kind, /** @type {HTMLSelectElement} */ (menu).value);
       await devices.change(kind);
-      await devices.list();
     });
   }
 }

@@ -102,13 +102,15 @@ class Visitor:
 
     async def finds_a_stranger(self, name: str) -> Self:
         await (await self.opens("/text")).is_called(name)
-        if await self.page.get_by_role("checkbox").is_visible():  # asked once of each browser
-            await self.page.get_by_role("checkbox", name="I am 18 or older").check()
-        agreement = self.page.get_by_role("checkbox", name="I am 18 or older")
-        if await agreement.count():  # asked once per browser
-            await agreement.check()
+        await self.agrees()
         await self.presses("Find a stranger")
         return self
+
+    async def agrees(self) -> None:
+        """Agree to the rules, if asked: each browser is once."""
+        agreement = self.page.get_by_role("checkbox", name="I am 18 or older")
+        if await agreement.is_visible():
+            await agreement.check()
 
     async def creates_a_room(self) -> str:
         """Create a room from the home page; returns its path."""
@@ -201,8 +203,8 @@ class Visitors:
     """Everybody who comes to one site; no browser of theirs may complain of anything."""
 
     def __init__(self, browser: Browser, base: str) -> None:
+        self.base = base
         self._browser = browser
-        self._base = base
         self._contexts: list[BrowserContext] = []
         self._complaints: list[str] = []
         self._expected: list[re.Pattern[str]] = []
@@ -216,7 +218,7 @@ class Visitors:
         context.on("console", self._note)
         context.on("weberror", lambda error: self._complaints.append(f"error: {error.error}"))
         await context.add_init_script(_TELL_OF_VIOLATIONS)
-        return Visitor(await context.new_page(), base or self._base)
+        return Visitor(await context.new_page(), base or self.base)
 
     def may_hear(self, complaint: re.Pattern[str]) -> None:
         """What browsers will say in this story, and rightly."""

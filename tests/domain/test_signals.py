@@ -9,6 +9,7 @@ from quart_chat.domain.signals import (
     Description,
     Media,
     Signal,
+    addresses_for,
     as_json,
     cleaned,
 )
@@ -17,6 +18,8 @@ PUBLIC = "candidate:1 1 udp 2113937151 8.8.8.8 54321 typ srflx raddr 192.168.1.7
 PRIVATE = "candidate:1 1 udp 2113937151 192.168.1.7 54321 typ host generation 0 ufrag Ab+/ network-id 1"
 HIDDEN = "candidate:1 1 udp 2113937151 2f1c9a30-0b9e-4a53-9e9d-6c1f6a1b2c3d.local 54321 typ host"
 RELAYED = "candidate:1 1 udp 41885439 9.9.9.9 50000 typ relay raddr 8.8.8.8 rport 54321"
+
+RELAYED_INSIDE = "candidate:1 1 udp 41885439 10.0.0.9 50000 typ relay raddr 8.8.8.8 rport 54321"
 
 
 def candidate(text: str) -> Candidate:
@@ -40,10 +43,18 @@ def description(*candidates: str) -> Description:
         (PRIVATE, {Addresses.ALL}),
         (HIDDEN, {Addresses.PUBLIC, Addresses.ALL}),
         (RELAYED, set(Addresses)),
+        (RELAYED_INSIDE, {Addresses.NEAR_RELAY, Addresses.ALL}),
     ],
 )
 def test_an_address_is_told_only_to_whom_it_may_be(text: str, told: set[Addresses]) -> None:
     assert {addresses for addresses in Addresses if passed_on(text, addresses)} == told
+
+
+def test_whoever_hides_tells_relays_alone_and_only_neighbours_tell_what_is_inside() -> None:
+    assert addresses_for(relay=True, same_network=False) is Addresses.RELAY
+    assert addresses_for(relay=True, same_network=True) is Addresses.NEAR_RELAY
+    assert addresses_for(relay=False, same_network=False) is Addresses.PUBLIC
+    assert addresses_for(relay=False, same_network=True) is Addresses.ALL
 
 
 def test_a_relayed_address_does_not_tell_where_it_was_asked_from() -> None:
