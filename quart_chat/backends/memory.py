@@ -27,7 +27,8 @@ UNVISITED_ROOM = 600.0  # seconds a created room waits for its first visitor
 CODE_RESTS = 86_400.0  # seconds before the code of a closed room may open another one
 DEFAULT_THRESHOLDS = Thresholds()
 BLOCKS_KEPT = 200  # by one browser
-BROWSERS_REMEMBERED = 100_000  # whose last partners are kept, the latest first
+BROWSERS_REMEMBERED = 100_000  # whose last partners are kept, the latest first,
+MET_LATELY = 3_600.0  # and for so many seconds after the last of them
 
 
 @dataclass(slots=True)
@@ -63,7 +64,8 @@ class MemoryBackend:
         self._absent: dict[VisitorId, float] = {}  # since when
         self._held: set[VisitorId] = set()
         self._keys = KeyRing()
-        self._met: OrderedDict[BrowserId, deque[BrowserId]] = OrderedDict()
+        self._met: dict[BrowserId, deque[BrowserId]] = {}
+        self._met_at: OrderedDict[BrowserId, float] = OrderedDict()
         self._blocked: OrderedDict[BrowserId, OrderedDict[BrowserId, None]] = OrderedDict()
         self._talks: dict[RoomId, Talk] = {}
         self._ended: OrderedDict[RoomId, float] = OrderedDict()
@@ -297,6 +299,8 @@ class MemoryBackend:
         while self._ended and next(iter(self._ended.values())) + REPORTABLE_FOR <= now:
             ended, _ = self._ended.popitem(last=False)
             del self._talks[ended]
+        while self._met_at and next(iter(self._met_at.values())) + MET_LATELY <= now:
+            self._forget_who_met_first()
         self._keys.forget(now)
 
     def _join(self, room: Room, visitor: VisitorId, name: str) -> None:
@@ -397,6 +401,11 @@ class MemoryBackend:
             return
         for mine, theirs in ((one, other), (other, one)):
             self._met.setdefault(mine, deque(maxlen=REMEMBERED_PARTNERS)).append(theirs)
-            self._met.move_to_end(mine)
+            self._met_at[mine] = self._clock.monotonic()
+            self._met_at.move_to_end(mine)
         while len(self._met) > BROWSERS_REMEMBERED:
-            self._met.popitem(last=False)
+            self._forget_who_met_first()
+
+    def _forget_who_met_first(self) -> None:
+        browser, _ = self._met_at.popitem(last=False)
+        del self._met[browser]

@@ -197,7 +197,6 @@ def connect(url: str, self_signed: bool) -> Redis:
         max_connections=CONNECTIONS,
         socket_timeout=ANSWER_LIMIT,
         socket_connect_timeout=ANSWER_LIMIT,
-        socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
         **more,
     )

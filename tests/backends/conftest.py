@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.redis_server import SERVERS, RedisServer, running
 from tests.town import MemoryTown, Town
 
 MISSING = pytest.param("", marks=pytest.mark.skip(reason="neither redis-server nor valkey-server is installed"))
-STORES = [*SERVERS] or [MISSING]
+STORES: list[Any] = [*SERVERS] or [MISSING]
 
 
 @pytest.fixture(scope="session")

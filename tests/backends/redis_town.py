@@ -54,8 +54,10 @@ class RedisTown(Town):
         super().__init__()
 
     def found(self) -> None:
-        prefix = f"test-{next(prefixes)}"
-        self.processes = [Process(self, self.url, prefix) for _ in range(2)]
+        self.prefix = f"test-{next(prefixes)}"
+        self.processes = [Process(self, self.url, self.prefix) for _ in range(2)]
+        self.left_by = self.processes[0]
+        self.dead: list[Process] = []
         self.backend, self.chat = self.processes[0].backend, self.processes[0].chat
         self.loop.run_until_complete(self._open())
 
@@ -75,9 +77,20 @@ class RedisTown(Town):
     async def _with_all_news(self, work: Coroutine[Any, Any, T]) -> T:
         result = await work
         for _ in range(2):  # what one process hears may make it do something that the other has to hear
-            for process in self.processes:
+            for process in self.living():
                 await process.backend.caught_up()
         return result
+
+    def living(self) -> list[Process]:
+        return [process for process in self.processes if process not in self.dead]
+
+    def kill(self, process: Process) -> None:
+        """Let a process end without a word."""
+        self.dead.append(process)
+        for task in process.backend._tasks:
+            task.cancel()
+        if process.backend is self.backend:
+            self.backend, self.chat = self.living()[0].backend, self.living()[0].chat
 
     def visitor(self, name: str, browser: str | None = None) -> Visitor:
         visitor = super().visitor(name, browser)
@@ -86,7 +99,7 @@ class RedisTown(Town):
         return visitor
 
     def _fewest(self) -> Process:
-        return min(self.processes, key=lambda process: len(process.here))
+        return min(self.living(), key=lambda process: len(process.here))
 
     def process_of(self, visitor: Visitor) -> Process:
         return next((process for process in self.processes if visitor.id in process.here), self.processes[0])
@@ -98,15 +111,15 @@ class RedisTown(Town):
         process = self.process_of(visitor)
         process.here.discard(visitor.id)
         self.run(process.chat.drop(visitor))
-        self._left = process
+        self.left_by = process
 
     def resumes(self, visitor: Visitor, since: int | None = None) -> bool:
-        other = next(process for process in self.processes if process is not self._left)
+        other = next(process for process in self.processes if process is not self.left_by)
         other.here.add(visitor.id)
         return self.run(other.chat.resume(visitor, self.room_of(visitor), since))
 
     def speaker_of(self, room: RoomId) -> Process:
-        return next((process for process in self.processes if room in process.backend._mirrors), self.processes[0])
+        return next((process for process in self.living() if room in process.backend._mirrors), self.processes[0])
 
     def passes(self, seconds: float) -> None:
         self.run(self._ticks(self.clock.seconds + seconds))
@@ -114,5 +127,5 @@ class RedisTown(Town):
     async def _ticks(self, end: float) -> None:
         while self.clock.seconds < end:
             self.clock.seconds = min(self.clock.seconds + 1.0, end)
-            for process in self.processes:
+            for process in self.living():
                 await process.chat.tick()

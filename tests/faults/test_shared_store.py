@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from quart_chat.domain.rooms import LOBBY
+from tests.backends.conftest import STORES
 from tests.faults.chaos import ChaosProxy
 from tests.faults.history import Crowd, Witness, check_history
 from tests.faults.program import Program, running
-from tests.redis_server import SERVERS, RedisServer
+from tests.redis_server import RedisServer
 from tests.redis_server import running as running_store
 
 pytestmark = [pytest.mark.faults, pytest.mark.redis]
@@ -21,7 +22,7 @@ NOTICE = "cannot reach its memory"
 KEY = "the same for all processes"
 
 
-@pytest.fixture(params=SERVERS or [pytest.param("", marks=pytest.mark.skip(reason="no redis-server is installed"))])
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     with running_store(request.param) as server:
         yield server

@@ -1,0 +1,178 @@
+"""Let people come, talk, drop, resume and go for some minutes, then look whether anything is left of them.
+
+`python -m tools.soak MINUTES`. After a first, short round, which fills what is filled once, memory, tasks and
+descriptors are counted; after the long one they must be about the same. Before each count the chat's own clock leaps
+some hours, so that all it keeps for a while is let go. Exits with 1 when something has grown.
+"""
+
+import asyncio
+import random
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.exceptions import WebSocketException
+
+from quart_chat.app import SystemClock, create_app
+from quart_chat.settings import Settings
+from tests.faults.history import Witness
+
+PEOPLE = 60
+PLACES = ("/text", "/text", "/video", "/lobby", "/room")
+WARM_UP = 30.0  # seconds
+GROWN = 8.0  # MiB that memory may have grown, and
+TASKS_LEFT, FILES_LEFT = 5, 5  # how much more of these there may be
+LEAP = 7_200.0  # seconds; nothing but blocks and bans is kept for longer
+EMPTY_WITHIN = 30.0  # seconds
+PAGE = 4096  # bytes
+
+UNLIMITED = Settings(
+    frames_per_minute=60_000,
+    frame_burst=10_000,
+    messages_per_5s=10_000,
+    skips_per_minute=10_000,
+    sockets_per_address=1_000,
+    handshakes_per_minute=60_000,
+    rooms_per_minute=10_000,
+    log_level="ERROR",
+)
+
+SERVE = "from tools.soak import serve; serve()"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a process holds: memory in MiB, tasks, and open descriptors."""
+
+    memory: float
+    tasks: int
+    files: int
+
+
+class LeapingClock(SystemClock):
+    """The machine's clocks, and what they were put forward."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+def serve() -> None:
+    """Serve a chat that also tells, at /count, what it holds, and leaps at /leap; run in a process of its own."""
+    from quart import Quart
+
+    from quart_chat.server import main
+
+    def create() -> Quart:
+        clock = LeapingClock()
+        app = create_app(UNLIMITED, clock)
+
+        @app.get("/leap")
+        async def leap() -> str:
+            clock.ahead += LEAP
+            return ""
+
+        @app.get("/count")
+        async def count() -> dict[str, Any]:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])  # noqa: ASYNC240 - /proc is no disk
+            files = len(list(Path("/proc/self/fd").iterdir()))  # noqa: ASYNC240
+            return asdict(Count(pages * PAGE / 2**20, len(asyncio.all_tasks()), files))
+
+        return app
+
+    main(create)
+
+
+async def main(minutes: float) -> None:
+    """Soak a fresh chat."""
+    async with running() as url:
+        await live(url, WARM_UP)
+        before = await at_rest(url)
+        print(f"before: {before}", flush=True)
+        await live(url, 60 * minutes)
+        after = await at_rest(url)
+        print(f"after {minutes:g} minutes: {after}", flush=True)
+    if after.memory > before.memory + GROWN:
+        sys.exit(f"memory has grown by {after.memory - before.memory:.1f} MiB")
+    if after.tasks > before.tasks + TASKS_LEFT or after.files > before.files + FILES_LEFT:
+        sys.exit("tasks or descriptors are left")
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SERVE), stdout=asyncio.subprocess.PIPE, env={"PORT": "0", "PYTHONPATH": "."}
+    )
+    assert process.stdout  # noqa: S101 - a pipe was asked for
+    try:
+        yield (await process.stdout.readline()).decode().split()[-1]
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def live(url: str, seconds: float) -> None:
+    """Let people come and go for so long."""
+    chance = random.Random(4)  # noqa: S311 - it only has to be many things
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as people:
+            for _ in range(PEOPLE):
+                people.create_task(keep_coming(url, random.Random(chance.random())))  # noqa: S311
+
+
+async def keep_coming(url: str, chance: random.Random) -> None:
+    """Be one person after the other."""
+    while True:
+        with suppress(OSError, TimeoutError, EOFError, WebSocketException, httpx.HTTPError, AssertionError):
+            await visit(url, chance)
+
+
+async def visit(url: str, chance: random.Random) -> None:
+    """Come in somewhere, talk, drop and come back, and at last go: by a button, or just so."""
+    path = chance.choice(PLACES)
+    if path == "/room":
+        async with httpx.AsyncClient(base_url=url) as client:
+            path = f"/room/{(await client.post('/api/rooms')).json()['code']}"
+    guest = await Witness(url, path).connect()
+    try:
+        await guest.send(do="seek" if path in PLACES[:3] else "enter", name="Guest", agreed="yes")
+        for _ in range(chance.randrange(20)):
+            await asyncio.sleep(chance.uniform(0.0, 0.5))
+            await act(guest, chance)
+        if chance.random() < 0.5:
+            await guest.send(do="leave" if guest.room else "stop", room=guest.room)
+    finally:
+        await guest.hang_up()
+
+
+async def act(guest: Witness, chance: random.Random) -> None:
+    match chance.randrange(8):
+        case 0:
+            await guest.drop()
+            await asyncio.sleep(chance.uniform(0.0, 1.0))
+            await guest.comes_back()
+        case 1:
+            await guest.send(do="next", room=guest.room)
+        case 2:
+            await guest.send(do="typing", room=guest.room)
+        case _:
+            await guest.say("The train is late again, see you at nine then.")
+
+
+async def at_rest(url: str) -> Count:
+    """Wait until nobody is anywhere, then count."""
+    async with httpx.AsyncClient(base_url=url) as client, asyncio.timeout(EMPTY_WITHIN):
+        await client.get("/leap")
+        while any((await client.get("/api/status")).json().values()):  # noqa: ASYNC110 - a server is asked
+            await asyncio.sleep(1)
+        await asyncio.sleep(5)  # for what is let go of once a second
+        return Count(**(await client.get("/count")).json())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 5))
