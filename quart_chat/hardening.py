@@ -11,10 +11,11 @@ import hypercorn.protocol.h2
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.protocol.events import Data, Event, StreamClosed
+from hypercorn.protocol.events import Body, Data, Event, StreamClosed
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent
 from wsproto.connection import ConnectionState
+from wsproto.frame_protocol import CloseReason
 
 ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
 LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
@@ -105,11 +106,18 @@ class Stream(WSStream):
         if self.closed:
             self._over.set()
             self._stop_pinging()
+            await self._end_what_was_never_accepted(event)
             self._tell_of_broken_frames(event)
         elif self.buffer.length > self.buffer.max_length:
             log.info("message too big")
             await self.send(StreamClosed(stream_id=self.stream_id))  # the app hears of it first
             raise ConnectionAbortedError("message too big")
+
+    async def _end_what_was_never_accepted(self, event: Event) -> None:
+        """A client that writes before it is let in is refused; Hypercorn's own leaves the app waiting, for ever."""
+        if isinstance(event, Body | Data) and not self.handshake.accepted and self.app_put is not None:
+            await self.app_put({"type": "websocket.disconnect", "code": CloseReason.ABNORMAL_CLOSURE})
+            await self.send(StreamClosed(stream_id=self.stream_id))
 
     def _tell_of_broken_frames(self, event: Event) -> None:
         """Only a client that breaks the protocol ends a stream by what it sends, with no close on either side."""

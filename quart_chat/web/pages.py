@@ -55,9 +55,7 @@ def page_routes(parts: Parts) -> Blueprint:
     @hide
     async def room(code: str) -> Response:
         found = await pages.find_room(code)
-        if found is None:
-            return pages.show("pages/missing.html", status=404)
-        return pages.show_place(Kind.ROOM, code=found)
+        return pages.show_place(Kind.ROOM, code=found) if found else pages.show_missing()
 
     @blueprint.get("/room/<code>/qr.svg")
     @hide
@@ -73,9 +71,7 @@ def page_routes(parts: Parts) -> Blueprint:
     @hide
     async def join() -> Response:
         code = read_code(request.args.get("code", ""))
-        if code is None:
-            return pages.show("pages/missing.html", status=404)
-        return pages.to_room(code)
+        return pages.to_room(code) if code else pages.show_missing()
 
     @blueprint.post("/rooms")
     @hide
@@ -110,7 +106,7 @@ def page_routes(parts: Parts) -> Blueprint:
 
     @blueprint.app_errorhandler(HTTPException)
     async def oops(error: HTTPException) -> Response:
-        return pages.show_error(error.code or 500)
+        return pages.refuse(error.code or 500)
 
     @blueprint.app_errorhandler(Unavailable)
     async def out_of_reach(error: Unavailable) -> Response:
@@ -169,6 +165,16 @@ class Pages:
             agreed="agreed" in request.cookies,
             turn=bool(self._parts.settings.turn_urls),
         )
+
+    def show_missing(self) -> Response:
+        """The page for a code that opens nothing."""
+        self._log_refusal(404)
+        return self.show("pages/missing.html", status=404)
+
+    def refuse(self, status: int) -> Response:
+        """Answer what cannot be granted, and let the log tell of it."""
+        self._log_refusal(status)
+        return self.show_error(status)
 
     def show_error(self, status: int) -> Response:
         """A page that says what went wrong, in words, with a way on; a refused socket gets the bare status."""
@@ -241,6 +247,11 @@ class Pages:
         """Let no other site's page make a browser do something here."""
         if not security.comes_from_us(request.headers, request.scheme, frozenset()):
             abort(403)
+
+    def _log_refusal(self, status: int) -> None:
+        """Write a line, unless whoever refused has written one: the limits, and the socket."""
+        if has_request_context() and status != 429:
+            log.info("request refused", extra={"status": status, "address": self._who()})
 
     def _who(self) -> str:
         return self._parts.doorkeeper.name(request.remote_addr)

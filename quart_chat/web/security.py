@@ -5,7 +5,6 @@ import hmac
 import re
 import secrets
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from werkzeug.datastructures import Headers
 
@@ -72,8 +71,5 @@ def comes_from_us(headers: Headers, scheme: str, allowed: frozenset[str]) -> boo
 
     A missing or `null` origin is not one of ours. `scheme` is http or https as the browser sees it.
     """
-    origin = headers.get("Origin", "").lower()
-    if origin in allowed:
-        return True
-    parts = urlsplit(origin)
-    return parts.scheme == scheme and bool(parts.netloc) and parts.netloc == headers.get("Host", "").lower()
+    origin, host = headers.get("Origin", "").lower(), headers.get("Host", "").lower()
+    return origin in allowed or (bool(host) and origin == f"{scheme}://{host}")

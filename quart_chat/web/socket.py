@@ -154,7 +154,7 @@ class Conversation:
             while True:
                 await self._hear(session, await self._socket.receive())
         except FloodError:
-            log.warning("flood closed")
+            log.warning("flood closed", extra={"address": self._address})
             self._wire.close(POLICY, "too many frames")
             await asyncio.Event().wait()  # the writer ends this conversation
 
@@ -219,7 +219,7 @@ class Conversation:
         if session.strikes.take(now):
             self._parts.hub.tell(session.visitor.id, refused)
         else:
-            log.warning("flood closed")
+            log.warning("flood closed", extra={"address": self._address})
             self._wire.close(POLICY, "too many frames")
 
 
