@@ -15,6 +15,7 @@ const UNVEIL_AFTER = 3_000; // ms between the visitor's wish and the picture, un
 const WATCH_EVERY = 4_000; // ms
 const STARVING = 120_000; // bit/s; below, the picture gives way to the voice
 const FED = 300_000; // bit/s; above, it comes back
+const TRY_PICTURE_AFTER = 20_000; // ms; a voice alone is too little to tell how much the line could carry
 
 const small = matchMedia('(pointer: coarse)').matches;
 const PICTURE = small
@@ -47,7 +48,14 @@ class Devices {
   on = {mic: true, camera: true};
   facing = 'user';
   /** @type {(track: MediaStreamTrack) => void} */
+  taken = () => {};
   changed = () => {};
+
+  /** What the stranger gets to hear and see; a device that is not there counts as switched off. */
+  get sent() {
+    const lives = this.stream.getTracks().filter(track => track.readyState === 'live').map(track => track.kind);
+    return {mic: this.on.mic && lives.includes('audio'), camera: this.on.camera && lives.includes('video')};
+  }
 
   /** Ask for both, then for each alone: whoever has no camera can still talk. */
   async open() {
@@ -55,7 +63,7 @@ class Devices {
     const failures = [];
     for (const kinds of [['mic', 'camera'], ['mic'], ['camera']]) {
       try {
-        const opened = await navigator.mediaDevices.getUserMedia(this.wanted(kinds));
+        const opened = await this.ask(kinds);
         opened.getTracks().forEach(track => this.take(track));
         break;
       } catch (error) {
@@ -64,14 +72,26 @@ class Devices {
     }
     tell(byId('camera-note'), failures.length ? why(failures[0]) : '');
     await this.list();
+    this.changed();
   }
 
-  /** @param {string[]} kinds */
+  /** Ask for the devices chosen last, or for any when those are gone. @param {string[]} kinds */
+  async ask(kinds) {
+    try {
+      return await navigator.mediaDevices.getUserMedia(this.wanted(kinds));
+    } catch (error) {
+      if (/** @type {DOMException} */ (error).name !== 'OverconstrainedError') throw error;
+      kinds.forEach(kind => localStorage.removeItem(kind));
+      return navigator.mediaDevices.getUserMedia(this.wanted(kinds));
+    }
+  }
+
+  /** An ideal device would lose against one with a better picture. @param {string[]} kinds */
   wanted(kinds) {
     const [mic, camera] = [localStorage.getItem('mic'), localStorage.getItem('camera')];
-    const which = camera ? {deviceId: {ideal: camera}} : {facingMode: {ideal: this.facing}};
+    const which = camera ? {deviceId: {exact: camera}} : {facingMode: {ideal: this.facing}};
     return {
-      audio: kinds.includes('mic') && (mic ? {deviceId: {ideal: mic}} : true),
+      audio: kinds.includes('mic') && (mic ? {deviceId: {exact: mic}} : true),
       video: kinds.includes('camera') && {...PICTURE, ...which},
     };
   }
@@ -83,22 +103,25 @@ class Devices {
       old.stop();
     }
     if (track.kind === 'video') track.contentHint = 'motion';
+    track.onended = () => this.change(track.kind === 'video' ? 'camera' : 'mic'); // pulled out, or taken by the system
     this.stream.addTrack(track);
     this.apply();
-    this.changed(track);
+    this.taken(track);
   }
 
   /** Change one device. iOS lets only one camera be open, so the old one is stopped first. @param {string} kind */
   async change(kind) {
     if (kind === 'camera') this.stream.getVideoTracks().forEach(track => track.stop());
     try {
-      const opened = await navigator.mediaDevices.getUserMedia(this.wanted([kind]));
+      const opened = await this.ask([kind]);
       opened.getTracks().forEach(track => this.take(track));
       tell(byId('device-note'), '');
     } catch (error) {
       tell(byId('device-note'), why(/** @type {DOMException} */ (error).name));
+      byId('devices').togglePopover(true);
     }
     await this.list();
+    this.changed();
   }
 
   async flip() {
@@ -111,6 +134,7 @@ class Devices {
   toggle(kind) {
     this.on[kind] = !this.on[kind];
     this.apply();
+    this.changed();
   }
 
   apply() {
@@ -154,6 +178,7 @@ class Connection {
   connected = false;
   closed = false;
   fed = true;
+  starvedAt = 0; // Date.now()
 
   /** @param {Beginning} beginning @param {Devices} devices @param {(signal: object) => void} send */
   constructor({polite, iceServers}, devices, send) {
@@ -288,9 +313,18 @@ class Connection {
     if (this.peer.connectionState !== 'connected') return;
     for (const report of (await this.peer.getStats()).values()) {
       if (report.type !== 'candidate-pair' || !report.nominated || !report.availableOutgoingBitrate) continue;
-      if (report.availableOutgoingBitrate < STARVING) this.fed = false;
-      else if (report.availableOutgoingBitrate > FED) this.fed = true;
+      this.feed(report.availableOutgoingBitrate);
       await this.limit();
+    }
+  }
+
+  /** @param {number} rate in bit/s, as the browser guesses it */
+  feed(rate) {
+    if (this.fed && rate < STARVING) {
+      this.fed = false;
+      this.starvedAt = Date.now();
+    } else if (rate > FED || Date.now() - this.starvedAt >= TRY_PICTURE_AFTER) {
+      this.fed = true;
     }
   }
 
@@ -304,9 +338,14 @@ class Connection {
   }
 }
 
+/** crypto.randomUUID() is for pages on https alone, crypto.getRandomValues() for all. */
+function newName() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** What stands between the page's socket and the connection of the moment. */
 class Calls {
-  page = crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+  page = newName();
   shown = false;
   /** @type {Switches} */ theirs = {mic: true, camera: true, shown: false};
   /** @type {Promise<void>} */ order = Promise.resolve();
@@ -319,23 +358,33 @@ class Calls {
   /** @param {Devices} devices */
   constructor(devices) {
     this.devices = devices;
-    devices.changed = track => { this.connection?.replace(track); };
+    devices.taken = track => { this.connection?.replace(track); };
+    devices.changed = () => this.tellSwitches();
   }
 
   /** @param {Beginning} beginning */
   begin(beginning) {
-    const goesOn = this.connection && this.beginning?.room === beginning.room;
+    const isKnown = this.beginning?.room === beginning.room;
     this.beginning = beginning;
-    if (goesOn) {
-      this.connection?.restart();
-    } else {
-      this.stranger = undefined;
-      this.gone.clear();
-      this.mind({mic: true, camera: true, shown: false});
-      this.veil();
-      this.connect();
-    }
+    if (!isKnown) this.meet();
+    else if (this.connection?.connected) this.connection.restart();
+    else this.beginAgain();
     this.tellSwitches();
+  }
+
+  meet() {
+    this.stranger = undefined;
+    this.gone.clear();
+    this.mind({mic: true, camera: true, shown: false});
+    this.veil();
+    this.connect();
+  }
+
+  /** The socket broke before the two had found each other, so words are lost: begin as if the page had been reloaded. */
+  beginAgain() {
+    this.page = newName();
+    this.stranger = undefined;
+    this.connect();
   }
 
   connect() {
@@ -383,7 +432,7 @@ class Calls {
   }
 
   tellSwitches() {
-    if (this.beginning) this.send(this.beginning.room, {media: {...this.devices.on, shown: this.shown}});
+    if (this.beginning) this.send(this.beginning.room, {media: {...this.devices.sent, shown: this.shown}});
   }
 
   /** Strangers are blurred until both want to see, or one of them has waited a moment. */
@@ -413,6 +462,7 @@ class Calls {
     this.connection = this.beginning = this.stranger = undefined;
     this.mind({mic: true, camera: true, shown: false});
     byId('stranger').srcObject = null;
+    if (document.fullscreenElement) document.exitFullscreen(); // what happens next is told beside the picture
     tell(byId('call-state'), '');
   }
 }
@@ -423,13 +473,13 @@ function receive(track) {
   const stream = video.srcObject ?? new MediaStream();
   stream.addTrack(track);
   video.srcObject = stream;
-  play(video);
+  hear();
 }
 
-/** @param {HTMLVideoElement} video */
-async function play(video) {
+/** Play the stranger; a browser may want a tap before there is sound. */
+async function hear() {
   try {
-    await video.play();
+    await byId('stranger').play();
     byId('hear').hidden = true;
   } catch (error) {
     byId('hear').hidden = /** @type {DOMException} */ (error).name !== 'NotAllowedError';
@@ -456,18 +506,20 @@ place.addEventListener('htmx:after:swap', () => {
 addEventListener('online', () => calls.connection?.restart());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
-  for (const video of document.querySelectorAll('video')) if (video.srcObject) play(video);
+  for (const own of [byId('preview'), byId('you')]) own.play().catch(() => {}); // there may be no camera
+  if (calls.connection) hear();
   calls.connection?.restart();
 });
 navigator.mediaDevices?.addEventListener('devicechange', () => devices.list());
 
-byId('mute').addEventListener('click', () => { devices.toggle('mic'); calls.tellSwitches(); });
-byId('camera-off').addEventListener('click', () => { devices.toggle('camera'); calls.tellSwitches(); });
+byId('mute').addEventListener('click', () => devices.toggle('mic'));
+byId('camera-off').addEventListener('click', () => devices.toggle('camera'));
 byId('flip').addEventListener('click', () => devices.flip());
 byId('show').addEventListener('click', () => calls.show());
 byId('blur').addEventListener('click', () => { calls.veil(); calls.tellSwitches(); });
 byId('corner').addEventListener('click', ({currentTarget}) => { currentTarget.dataset.at = String((Number(currentTarget.dataset.at ?? 0) + 1) % 4); });
-byId('hear').addEventListener('click', () => play(byId('stranger')));
+byId('hear').addEventListener('click', hear);
+byId('full').hidden = !document.fullscreenEnabled; // on iPhones
 byId('full').addEventListener('click', () => (document.fullscreenElement ? document.exitFullscreen() : call.requestFullscreen()));
 for (const [menus, kind] of [['cameras', 'camera'], ['mics', 'mic']]) {
   for (const menu of document.querySelectorAll(`.${menus}`)) {

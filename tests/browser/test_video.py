@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Locator, async_playwright, expect
 
 from tests.browser.conftest import GENEROUS, QUIET
 from tests.browser.stories import LOST_CONNECTION, PHONE, Line, Visitor, Visitors
@@ -33,6 +33,40 @@ navigator.mediaDevices.getUserMedia = wanted =>
   wanted.video && window.noCamera ? Promise.reject(new DOMException('', 'NotFoundError')) : get(wanted);
 """
 
+_NO_CAMERA_ANY_MORE = """() => { navigator.mediaDevices.getUserMedia = () => {
+  throw new DOMException('', 'NotReadableError');
+}; }"""
+
+# The socket breaks just when this side says for the first time how it can be called.
+_BREAK_AT_FIRST = """
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  if (window.broken || !data.includes('"description"')) return send.call(this, data);
+  window.broken = true;
+  this.close();
+};
+"""
+
+_REFUSE_TO_PLAY_UNASKED = """
+const play = HTMLVideoElement.prototype.play;
+HTMLVideoElement.prototype.play = function () {
+  if (this.id !== 'stranger' || window.event?.type === 'click') return play.call(this);
+  return Promise.reject(new DOMException('', 'NotAllowedError'));
+};
+"""
+
+_STARVING = """
+window.rate = 50_000;
+const stats = RTCPeerConnection.prototype.getStats;
+RTCPeerConnection.prototype.getStats = async function () {
+  const reports = new Map(await stats.call(this));
+  for (const [id, report] of reports) {
+    if (report.type === 'candidate-pair') reports.set(id, {...report, availableOutgoingBitrate: window.rate});
+  }
+  return reports;
+};
+"""
+
 _RECEIVED = """async () => {
   const found = {frames: 0, bytes: 0, sound: 0};
   for (const report of (await window.calls.at(-1).getStats()).values()) {
@@ -44,6 +78,19 @@ _RECEIVED = """async () => {
   return found;
 }"""
 
+
+_CAMERA = """() => {
+  const sender = window.calls.at(-1).getSenders().find(each => each.track?.kind === 'video');
+  return {id: sender?.track.id, label: sender?.track.label};
+}"""
+
+_PULL_OUT = """() => {
+  const [track] = document.getElementById('you').srcObject.getVideoTracks();
+  track.stop();
+  track.dispatchEvent(new Event('ended'));
+}"""
+
+_AGREED = "() => window.calls.at(-1).localDescription.sdp"
 
 _FRAGMENT = "window.calls.at(-1).localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1]"
 
@@ -81,12 +128,30 @@ class Caller:
             arg=before,
         )
 
+    async def hears_alone(self) -> None:
+        """Wait until no picture comes any more, but sound still does."""
+        await self.page.wait_for_function(
+            f"""async () => {{
+              const before = await ({_RECEIVED})();
+              await new Promise(resolve => setTimeout(resolve, 500));
+              const now = await ({_RECEIVED})();
+              return now.frames === before.frames && now.sound > before.sound;
+            }}"""
+        )
+
+    async def opens_devices(self) -> Locator:
+        await self.visitor.presses("Devices")
+        return self.page.get_by_role("dialog", name="Devices")
+
     async def received(self) -> dict[str, Any]:
         return dict(await self.page.evaluate(_RECEIVED))
 
     async def fragment(self) -> str:
         """What names this side's way of the moment: a new one begins with a new name."""
         return str(await self.page.evaluate(f"() => {_FRAGMENT}"))
+
+    async def comes_back_to_the_page(self) -> None:
+        await self.page.evaluate("() => { document.dispatchEvent(new Event('visibilitychange')); }")
 
     async def states(self) -> list[str]:
         return list(await self.page.evaluate("() => window.calls.map(call => call.connectionState)"))
@@ -125,13 +190,18 @@ async def caller(callers: Visitors, base: str = "", **options: Any) -> Caller:
     return Caller(visitor)
 
 
-async def two_who_call(callers: Visitors) -> tuple[Caller, Caller]:
-    ann, bob = await caller(callers), await caller(callers)
-    await ann.finds_a_stranger("Ann")
-    await bob.finds_a_stranger("Bob")
-    await ann.is_connected()
-    await bob.is_connected()
+async def two_who_call(callers: Visitors, device: dict[str, Any] | None = None) -> tuple[Caller, Caller]:
+    """Ann, on this device, and Bob."""
+    ann, bob = await caller(callers, **device or {}), await caller(callers)
+    await they_call(ann, bob)
     return ann, bob
+
+
+async def they_call(*callers: Caller) -> None:
+    for each, name in zip(callers, ("Ann", "Bob"), strict=True):
+        await each.finds_a_stranger(name)
+    for each in callers:
+        await each.is_connected()
 
 
 async def test_two_strangers_see_and_hear_each_other(callers: Visitors) -> None:
@@ -227,6 +297,17 @@ async def test_who_reloads_is_called_again(callers: Visitors, who: int) -> None:
     await other.sees_and_hears()
 
 
+@pytest.mark.parametrize("who", [0, 1])
+async def test_a_socket_that_breaks_while_a_call_begins_does_not_prevent_it(callers: Visitors, who: int) -> None:
+    both = await caller(callers), await caller(callers)
+    await both[who].page.add_init_script(_BREAK_AT_FIRST)
+    for each, name in zip(both, ("Ann", "Bob"), strict=True):
+        await each.finds_a_stranger(name)
+    for each in both:
+        await each.is_connected()
+        await each.sees_and_hears()
+
+
 async def test_a_voice_alone_is_heard_and_a_camera_opened_later_is_seen(callers: Visitors) -> None:
     ann, bob = await caller(callers), await caller(callers)
     await bob.page.add_init_script(_NO_CAMERA_AT_FIRST)
@@ -242,6 +323,121 @@ async def test_a_voice_alone_is_heard_and_a_camera_opened_later_is_seen(callers:
     await bob.page.evaluate("() => { window.noCamera = false; }")
     await bob.page.evaluate("() => document.querySelector('#devices .cameras').dispatchEvent(new Event('change'))")
     await ann.page.wait_for_function(f"async () => (await ({_RECEIVED})()).frames > 5")
+
+
+async def test_who_sends_no_picture_is_shown_as_such(callers: Visitors) -> None:
+    ann, bob = await caller(callers), await caller(callers)
+    await bob.page.add_init_script(_NO_CAMERA_AT_FIRST)
+    await ann.finds_a_stranger("Ann")
+    await bob.visitor.opens("/video")
+    await bob.visitor.agrees()
+    await bob.visitor.presses("Find a stranger")
+    dark = ann.page.get_by_text("Stranger's camera is off")
+    await expect(dark).to_be_visible()
+    await bob.page.evaluate("() => { window.noCamera = false; }")
+    await bob.page.evaluate("() => document.querySelector('#devices .cameras').dispatchEvent(new Event('change'))")
+    await expect(dark).to_be_hidden()
+
+
+async def test_another_camera_takes_over_without_a_new_negotiation_and_is_remembered(callers: Visitors) -> None:
+    ann, bob = await two_who_call(callers)
+    agreed = await ann.page.evaluate(_AGREED)
+    devices = await ann.opens_devices()
+    await devices.get_by_label("Camera").select_option("fake_device_1")
+    await ann.page.wait_for_function(f"() => ({_CAMERA})().label === 'fake_device_1'")
+    await bob.sees_and_hears()
+    assert await ann.page.evaluate(_AGREED) == agreed
+    await ann.page.reload()
+    await ann.is_connected()
+    assert (await ann.page.evaluate(_CAMERA))["label"] == "fake_device_1"
+
+
+async def test_a_camera_that_is_remembered_but_gone_is_forgotten(callers: Visitors) -> None:
+    ann = await caller(callers)
+    await ann.page.add_init_script("localStorage.setItem('camera', 'long gone')")
+    await ann.finds_a_stranger("Ann")
+    await ann.visitor.looks_for_a_stranger()
+    assert await ann.page.evaluate("() => localStorage.getItem('camera')") is None
+
+
+async def test_a_phone_turns_its_camera_round(callers: Visitors) -> None:
+    ann, bob = await two_who_call(callers, PHONE)
+    agreed = await ann.page.evaluate(_AGREED)
+    await ann.visitor.presses("Flip camera")
+    await expect(ann.page.locator("#you")).not_to_contain_class("mirrored")
+    await bob.sees_and_hears()
+    assert await ann.page.evaluate(_AGREED) == agreed
+
+
+async def test_a_camera_that_was_pulled_out_is_replaced(callers: Visitors) -> None:
+    ann, bob = await two_who_call(callers)
+    old = await ann.page.evaluate(_CAMERA)
+    await ann.page.evaluate(_PULL_OUT)
+    await ann.page.wait_for_function(f"old => ({_CAMERA})().id !== old", arg=old["id"])
+    await bob.sees_and_hears()
+
+
+async def test_a_camera_that_cannot_be_had_is_told_in_words_and_the_voice_stays(callers: Visitors) -> None:
+    ann, bob = await two_who_call(callers, PHONE)
+    await ann.page.evaluate(_NO_CAMERA_ANY_MORE)
+    await ann.visitor.presses("Flip camera")
+    await expect(ann.page.get_by_text("Another program uses that device")).to_be_visible()
+    await expect(bob.page.get_by_text("Stranger's camera is off")).to_be_visible()
+    await bob.hears_alone()
+
+
+async def test_sound_that_may_not_play_unasked_waits_for_a_tap(callers: Visitors) -> None:
+    ann, bob = await caller(callers), await caller(callers)
+    await ann.page.add_init_script(_REFUSE_TO_PLAY_UNASKED)
+    await they_call(ann, bob)
+    await ann.visitor.presses("Tap to hear")
+    await expect(ann.page.locator("#hear")).to_be_hidden()
+
+
+async def test_coming_back_to_the_page_does_not_hide_that_a_tap_is_needed(callers: Visitors) -> None:
+    ann, bob = await caller(callers), await caller(callers)
+    await ann.page.add_init_script(_REFUSE_TO_PLAY_UNASKED)
+    await they_call(ann, bob)
+    tap = ann.page.get_by_role("button", name="Tap to hear")
+    await expect(tap).to_be_visible()
+    await ann.comes_back_to_the_page()
+    await ann.page.wait_for_function("() => !document.getElementById('you').paused")
+    await expect(tap).to_be_visible()
+
+
+async def test_a_starving_line_is_left_to_the_voice_until_it_is_fed(callers: Visitors) -> None:
+    ann, bob = await caller(callers), await caller(callers)
+    await ann.page.add_init_script(_STARVING)
+    await ann.page.clock.install()
+    await they_call(ann, bob)
+    await ann.page.clock.fast_forward(4_000)
+    await bob.hears_alone()
+    await ann.page.evaluate("() => { window.rate = 1_000_000; }")
+    await ann.page.clock.fast_forward(4_000)
+    await bob.sees_and_hears()
+
+
+async def test_a_starving_line_is_tried_with_a_picture_again_after_a_while(callers: Visitors) -> None:
+    ann, bob = await caller(callers), await caller(callers)
+    await ann.page.add_init_script(_STARVING)
+    await ann.page.clock.install()
+    await they_call(ann, bob)
+    await ann.page.clock.fast_forward(4_000)
+    await bob.hears_alone()
+    await ann.page.evaluate("() => { window.rate = 200_000; }")
+    await ann.page.clock.fast_forward(20_000)
+    await bob.sees_and_hears()
+
+
+async def test_the_picture_fills_the_screen_and_gives_it_back_when_the_stranger_leaves(callers: Visitors) -> None:
+    ann, bob = await two_who_call(callers)
+    await ann.visitor.presses("Full screen")
+    await ann.page.wait_for_function("() => document.fullscreenElement?.id === 'call'")
+    await ann.visitor.presses("Full screen")
+    await ann.page.wait_for_function("() => !document.fullscreenElement")
+    await ann.visitor.presses("Full screen")
+    await bob.visitor.presses("Stop")
+    await ann.page.wait_for_function("() => !document.fullscreenElement")
 
 
 async def test_on_a_phone_the_stranger_fills_the_screen_and_oneself_moves_from_corner_to_corner(
