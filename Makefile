@@ -1,20 +1,24 @@
 # Two commands do: `make run` starts the chat, `make test` runs every test. `make` alone lists the rest.
-# PYTHON names the Python to use (3.11 or newer), VENV the folder it installs into, ARGS is passed on to pytest.
+# PYTHON names the Python to use (3.11 or newer), VENV the folder it installs into, ARGS is passed on to pytest and bench.
 
 VENV ?= .venv
 ARGS ?=
+MINUTES ?= 5
 python := $(VENV)/bin/python
 # mypy refuses a folder without Python files.
 typed := $(foreach folder,quart_chat tests bench tools,$(if $(wildcard $(folder)/*.py),$(folder)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format screenshots clean
+.PHONY: help run run-two test check format screenshots bench soak autobahn clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 run: $(VENV)/.installed ## start the chat; HOST and PORT choose the address
 	@$(python) -m quart_chat
+
+run-two: $(VENV)/.installed ## start two processes on a Redis of their own, behind a balancer
+	@$(python) -m tools.run_two
 
 test: $(VENV)/.installed-for-tests ## install what tests need, then run them all
 	@$(python) tools/install_test_programs.py
@@ -34,6 +38,15 @@ screenshots: $(VENV)/.installed-for-tests ## take the pictures of the README ane
 	@$(python) tools/install_test_programs.py
 	@$(python) -m tools.screenshots
 
+bench: $(VENV)/.installed-for-bench ## measure this chat beside others, and write docs/performance.md
+	@$(python) -m bench $(ARGS)
+
+soak: $(VENV)/.installed-for-tests ## let people come and go for MINUTES, then look whether anything is left of them
+	@$(python) -m tools.soak $(MINUTES)
+
+autobahn: $(VENV)/.installed-for-tests ## run the Autobahn suite against the socket, where there is a Python 2.7
+	@$(python) -m tools.autobahn
+
 clean: ## remove what these commands made, the virtual environments too
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -44,6 +57,10 @@ $(VENV)/.installed: requirements.txt $(python)
 	@touch $@
 
 $(VENV)/.installed-for-tests: requirements-dev.txt $(VENV)/.installed
+	@tools/install_requirements.sh $(VENV) $<
+	@touch $@
+
+$(VENV)/.installed-for-bench: requirements-bench.txt $(VENV)/.installed-for-tests
 	@tools/install_requirements.sh $(VENV) $<
 	@touch $@
 

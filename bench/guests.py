@@ -1,0 +1,115 @@
+"""How one speaks to each chat: open a line, be in the lobby, say something."""
+
+import asyncio
+import html
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from bench.line import PATIENCE, Broken, Line
+
+IN_A_TALK = b'data-at="talk"'
+
+# What htmx adds to each frame.
+HTMX_HEADERS = {
+    "HX-Request": "true",
+    "HX-Source": "form#say",
+    "HX-Current-URL": "http://127.0.0.1/lobby",
+    "HX-Target": "form#say",
+}
+
+
+class Manners(Protocol):
+    """How to come and how to speak."""
+
+    async def come(self, port: int, number: int) -> Line:
+        """Connect guest `number` and let it be in the chat; raises Broken."""
+
+    def say(self, line: Line, text: str) -> None:
+        """Say something to everybody."""
+
+
+class JsonManners:
+    """A name in the address, then JSON both ways."""
+
+    async def come(self, port: int, number: int) -> Line:
+        line = Line(f"/ws?name=Guest{number}")
+        await line.open(port)
+        return line
+
+    def say(self, line: Line, text: str) -> None:
+        line.say(json.dumps({"text": text}))
+
+
+class SocketIoManners:
+    """Socket.IO over a WebSocket from the start."""
+
+    async def come(self, port: int, number: int) -> Line:
+        line = Line("/socket.io/?EIO=4&transport=websocket")
+        await line.open(port)
+        entered = line.sees(b"40{")
+        line.say("40" + json.dumps({"name": f"Guest{number}"}))
+        await entered
+        return line
+
+    def say(self, line: Line, text: str) -> None:
+        line.say("42" + json.dumps(["say", {"text": text}]))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a loaded page knows: its socket's address and its cookie."""
+
+    socket: str
+    cookie: str
+
+    async def connect(self, port: int, more: str = "") -> Line:
+        """Open the page's socket; `more` is added to its address."""
+        line = Line(self.socket + more, f"Cookie: browser={self.cookie}\r\nOrigin: http://127.0.0.1\r\n")
+        await line.open(port)
+        return line
+
+
+class OurManners:
+    """quart-chat, as its page does it: load, connect, enter the lobby."""
+
+    async def come(self, port: int, number: int) -> Line:
+        page = await load(port, "/lobby")
+        line = await page.connect(port)
+        await self.enter(line, number)
+        return line
+
+    async def enter(self, line: Line, number: int) -> None:
+        entered = line.sees(IN_A_TALK)
+        line.say(json.dumps({"do": "enter", "name": f"Guest{number}", "headers": HTMX_HEADERS}))
+        await entered
+
+    def say(self, line: Line, text: str) -> None:
+        said = {"do": "say", "room": "lobby", "key": str(uuid4()), "text": text, "headers": HTMX_HEADERS}
+        line.say(json.dumps(said))
+
+
+async def load(port: int, path: str) -> Page:
+    """Load a page as a browser does for the first time; raises Broken."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = re.search(r"(?i)content-length: (\d+)", head)
+            assert length, head
+            body = await reader.readexactly(int(length[1]))
+    except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        raise Broken from error
+    writer.transport.abort()
+    return _read_page(head, zlib.decompress(body, wbits=31).decode())
+
+
+def _read_page(head: str, body: str) -> Page:
+    address = re.search(r'hx-ws:connect="([^"]+)"', body)
+    cookie = re.search(r"(?i)set-cookie: browser=([^;]+)", head)
+    assert address and cookie, head
+    return Page(html.unescape(address[1]), cookie[1])

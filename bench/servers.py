@@ -1,0 +1,184 @@
+"""The servers under test, each a process of its own on one core, and what the system says about it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+from bench.guests import JsonManners, Manners, OurManners, SocketIoManners
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVER_CORE, LOAD_CORE = 0, 1
+START_LIMIT = 20.0  # seconds
+TICKS = os.sysconf("SC_CLK_TCK")  # a second, in /proc
+MANY = "1000000000"
+
+LIMITS_LIFTED = {
+    "FRAMES_PER_MINUTE": MANY,
+    "FRAME_BURST": MANY,
+    "MESSAGES_PER_5S": MANY,
+    "SKIPS_PER_MINUTE": MANY,
+    "SOCKETS_PER_ADDRESS": MANY,
+    "HANDSHAKES_PER_MINUTE": MANY,
+    "SOCKETS_PER_PROCESS": "20000",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat to be measured: its command line after `python -m`, with PORT to be replaced, and how to speak to it."""
+
+    name: str
+    command: str
+    manners: Manners = field(default_factory=JsonManners)
+    packages: tuple[str, ...] = ()
+
+
+OURS = Chat("quart-chat", "quart_chat", OurManners(), ("quart", "hypercorn", "uvloop"))
+FASTAPI = Chat(
+    "FastAPI + Uvicorn",
+    "uvicorn bench.peers.fastapi_chat:app --port PORT --log-level warning",
+    packages=("fastapi", "uvicorn"),
+)
+WEBSOCKETS = Chat("websockets, broadcast", "bench.peers.websockets_chat PORT", packages=("websockets",))
+QUART = Chat(
+    "Quart + Hypercorn, a send each",
+    "hypercorn bench.peers.quart_chat_plain:app --worker-class uvloop --workers 0 --log-level warning"
+    " --bind 127.0.0.1:PORT",
+    packages=("quart", "hypercorn", "uvloop"),
+)
+SOCKETIO = Chat(
+    "python-socketio + Uvicorn",
+    "uvicorn bench.peers.socketio_chat:app --port PORT --log-level warning",
+    SocketIoManners(),
+    ("python-socketio",),
+)
+CHANNELS = Chat(
+    "Django Channels + Daphne",
+    "daphne -v 0 -b 127.0.0.1 -p PORT bench.peers.channels_chat:application",
+    packages=("channels", "daphne"),
+)
+PICOWS = Chat("picows, a bare sender", "bench.peers.picows_chat PORT", packages=("picows",))
+CHATS = (OURS, PICOWS, WEBSOCKETS, FASTAPI, SOCKETIO, QUART, CHANNELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What has been used up to a moment: seconds of the clock, of the server, of the load, and of both cores."""
+
+    clock: float
+    server: float
+    load: float
+    machine: float
+
+
+class Server:
+    """A running chat."""
+
+    def __init__(self, chat: Chat, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.chat = chat
+        self.port = port
+        self.process = process
+
+    def usage(self) -> Usage:
+        """Read the system's accounts now; their grain is TICKS."""
+        clock = asyncio.get_running_loop().time()
+        return Usage(clock, _seconds_of(self.process.pid), _seconds_of(os.getpid()), _busy_seconds())
+
+    def resident(self) -> int:
+        """Bytes of memory the process holds."""
+        status = Path(f"/proc/{self.process.pid}/statm").read_text()
+        return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Several(Server):
+    """Processes that share a store: guests come to them by turns, and what all of them use is one sum."""
+
+    def __init__(self, servers: list[Server], store: int) -> None:
+        self.chat = servers[0].chat
+        self._ports = cycle([server.port for server in servers])
+        self._pids = [store, *(server.process.pid for server in servers)]
+
+    @property
+    def port(self) -> int:  # type: ignore[override] # each guest is led to the next process
+        return next(self._ports)
+
+    def usage(self) -> Usage:
+        clock = asyncio.get_running_loop().time()
+        return Usage(clock, sum(map(_seconds_of, self._pids)), _seconds_of(os.getpid()), _busy_seconds())
+
+
+@asynccontextmanager
+async def sharing(number: int) -> AsyncIterator[Several]:
+    """Start so many processes of ours and the Redis they share, all on the core of servers."""
+    port, program = _free_port(), shutil.which("redis-server") or shutil.which("valkey-server")
+    assert program, "redis-server is not installed"
+    store = _start([program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""])
+    try:
+        await _until_it_listens(store, port)
+        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "SECRET_KEY": "bench"}
+        async with AsyncExitStack() as stack:
+            servers = [await stack.enter_async_context(running(OURS, **settings)) for _ in range(number)]
+            yield Several(servers, store.pid)
+    finally:
+        store.kill()
+        store.wait()
+
+
+def _seconds_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _busy_seconds() -> float:
+    """What all programs together have used of the two cores."""
+    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+    ours = [line for line in lines if line[0] in (f"cpu{SERVER_CORE}", f"cpu{LOAD_CORE}")]
+    return sum(int(number) for line in ours for number in (*line[1:4], *line[6:9])) / TICKS
+
+
+@asynccontextmanager
+async def running(chat: Chat, **settings: str) -> AsyncIterator[Server]:
+    """Start a chat with these settings and no limits, and end it afterwards."""
+    port = _free_port()
+    command = [sys.executable, "-m", *chat.command.replace("PORT", str(port)).split()]
+    process = _start(command, **LIMITS_LIFTED, **settings, PORT=str(port))
+    try:
+        await _until_it_listens(process, port)
+        yield Server(chat, port, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _start(command: list[str], **settings: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
+    os.sched_setaffinity(process.pid, {SERVER_CORE})
+    return process
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def _until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
+    async with asyncio.timeout(START_LIMIT):
+        while True:
+            assert process.poll() is None, "the server has ended"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
