@@ -11,6 +11,7 @@ import hypercorn.protocol.h2
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.events import Closed, RawData
 from hypercorn.protocol.events import Body, Data, Event, StreamClosed
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent
@@ -18,6 +19,7 @@ from wsproto.connection import ConnectionState
 from wsproto.frame_protocol import CloseReason
 
 ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
+READ_AT_ONCE = 65_536  # bytes
 LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
 
 log = logging.getLogger(__name__)
@@ -66,8 +68,18 @@ class Connection(TCPServer):
 
     async def _read_data(self) -> None:
         """Read to the end; a client that has hung up is not kept for the rest of keep_alive_timeout."""
-        await super()._read_data()
+        while not self.reader.at_eof() and (data := await self._read()) is not None:
+            await self.protocol.handle(RawData(data))
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()
+
+    async def _read(self) -> bytes | None:
+        """What has come, b"" at the end; None when nothing does. Hypercorn's own makes a task for it on Python 3.11."""
+        try:
+            async with asyncio.timeout(self.config.read_timeout):
+                return await self.reader.read(READ_AT_ONCE)
+        except (OSError, TimeoutError):
+            return None
 
     async def _close(self) -> None:
         cutting = self.loop.call_later(LINGER, self.cut)

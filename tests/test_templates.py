@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quart_chat.chat import Doorway
-from quart_chat.delivery.hub import PeopleChanged
+from quart_chat.delivery.hub import Happening, PeopleChanged, Spoken
 from quart_chat.delivery.session import Allowance, Session
 from quart_chat.domain.events import (
     Banned,
@@ -25,8 +25,6 @@ from quart_chat.domain.events import (
     Refusal,
     Refused,
     Reported,
-    RoomEvent,
-    Said,
     StartedTyping,
     StillWaiting,
     Stood,
@@ -219,7 +217,7 @@ def assert_harmless(html: str) -> Element:
 
 @given(messages())
 def test_a_message_shows_exactly_its_text_whatever_it_holds(message: Message) -> None:
-    tree = assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), Said(message), "en"))
+    tree = assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), Spoken([message]), "en"))
     (shown,) = [element for element in tree.iter("span") if element.get("class") == "t"]
     assert "".join(shown.itertext()) == message.text
 
@@ -229,11 +227,11 @@ def session() -> Session:
     return Session(Visitor(VisitorId("v"), BrowserId("b")), Doorway(Kind.TEXT), "en", allowance, 0.0)
 
 
-def room_events(member: Member, message: Message) -> list[RoomEvent | PeopleChanged]:
+def room_events(member: Member, message: Message) -> list[Happening]:
     changed = PeopleChanged()
     changed.add(Joined(member, 101, Member(VisitorId("p"), "Pushed")))
     changed.add(Left(Member(VisitorId("l"), member.name), 100, Member(VisitorId("q"), "Pulled")))
-    return [Said(message), StartedTyping(member), WentAway(member), CameBack(member), changed]
+    return [Spoken([message, message]), StartedTyping(member), WentAway(member), CameBack(member), changed]
 
 
 def personal_events(member: Member, message: Message) -> list[PersonalEvent]:

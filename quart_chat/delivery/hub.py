@@ -10,16 +10,22 @@ from typing import Protocol
 from quart_chat.delivery.session import Session, Sessions
 from quart_chat.delivery.wire import REPLACED, Frame
 from quart_chat.domain.events import (
+    CameBack,
     Joined,
+    Kept,
     Left,
     OpenedElsewhere,
     PersonalEvent,
     Refused,
     RoomEvent,
+    Said,
+    StartedTyping,
     Stood,
     Talking,
     Waiting,
+    WentAway,
 )
+from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import RoomId
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.log import log
@@ -68,7 +74,18 @@ class PeopleChanged:
             self.unlisted[member.id] = member
 
 
-Happening = RoomEvent | PeopleChanged
+@dataclass(slots=True)
+class Spoken:
+    """Messages that follow one another, gathered: a page takes them in with one swap."""
+
+    messages: list[Message]
+
+    def keys(self) -> Iterator[tuple[VisitorId, str]]:
+        """Who has written, and the key of each message."""
+        return ((message.by.id, message.key) for message in self.messages)
+
+
+Happening = Spoken | PeopleChanged | StartedTyping | WentAway | CameBack
 
 
 class Renderer(Protocol):
@@ -91,6 +108,24 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(self.happenings or self.own)
+
+    def add(self, event: Said | Happening) -> None:
+        """Take one more in; messages join those just before them."""
+        last = self.happenings[-1] if self.happenings else None
+        if not isinstance(event, Said):
+            self.happenings.append(event)
+        elif isinstance(last, Spoken):
+            last.messages.append(event.message)
+        else:
+            self.happenings.append(Spoken([event.message]))
+
+    def kept(self) -> dict[VisitorId, list[str]]:
+        """The keys of the messages in here, by who has written them."""
+        found: dict[VisitorId, list[str]] = {}
+        for happening in self.happenings:
+            for author, key in happening.keys() if isinstance(happening, Spoken) else ():
+                found.setdefault(author, []).append(key)
+        return found
 
 
 class Channel:
@@ -147,10 +182,10 @@ class Channel:
         if self._gathering:
             self._gathering.cancel()
 
-    def _append(self, happening: Happening) -> None:
+    def _append(self, event: Said | Happening) -> None:
         if self._batches[-1].own:
             self._seal()  # so that nobody hears of this before the answer to what came first
-        self._batches[-1].happenings.append(happening)
+        self._batches[-1].add(event)
         if self._writing is None:
             self._writing = self._write()
             self._loop.call_soon(self._write_some)
@@ -173,37 +208,56 @@ class Channel:
 
     def _write_some(self) -> None:
         """Write to the next members, then let others have a turn."""
-        if self._writing is None:
-            return
-        written = sum(1 for _ in islice(self._writing, WRITES_AT_ONCE))
-        if written == WRITES_AT_ONCE:
+        for _ in self._writing or ():
             self._loop.call_soon(self._write_some)
-        else:
-            self._writing = None
+            return
+        self._writing = None
 
     def _write(self) -> Iterator[None]:
-        """Write out batch after batch, one member a step."""
+        """Write out batch after batch; stops after every WRITES_AT_ONCE members when there are more."""
         while self._batches[0]:
             self._seal()
             batch = self._batches.popleft()
-            frames: dict[str, Frame] = {}
-            for session, first_unseen in list(self._members.items()):
-                if batch.happenings and first_unseen <= batch.number:
-                    session.send(self._frame(frames, batch, session.language))
+            kept, frames = batch.kept(), dict[str, Frame]()
+            members = iter(list(self._members.items()))
+            while some := tuple(islice(members, WRITES_AT_ONCE)):
+                self._write_to(some, batch, kept, frames)
+                if len(some) == WRITES_AT_ONCE:
+                    yield
+
+    def _write_to(
+        self,
+        members: tuple[tuple[Session, int], ...],
+        batch: Batch,
+        kept: dict[VisitorId, list[str]],
+        frames: dict[str, Frame],
+    ) -> None:
+        for session, first_unseen in members:
+            if batch.happenings and first_unseen <= batch.number:
+                frame = frames.get(session.language) or self._frame(frames, batch, session.language)
+                if keys := kept.get(session.visitor.id):
+                    frame = self._with_receipts(frame, session, keys)
+                if wire := session.wire:
+                    wire.send(frame)
+            if batch.own:
                 for frame in batch.own.get(session, ()):
                     session.send(frame)
-                yield
 
     def _frame(self, frames: dict[str, Frame], batch: Batch, language: str) -> Frame:
-        if language not in frames:
-            frames[language] = Frame("".join(self._fragment(happening, language) for happening in batch.happenings))
+        frames[language] = Frame("".join(self._fragment(happening, language) for happening in batch.happenings))
         return frames[language]
+
+    def _with_receipts(self, frame: Frame, session: Session, keys: list[str]) -> Frame:
+        """An author's own frame: as the message appears, what stood there for it goes."""
+        return Frame(frame.text + "".join(self._renderer.for_one(session, Kept(key)) for key in keys))
 
     def _fragment(self, happening: Happening, language: str) -> str:
         """What cannot be shown is left out: it must not silence the room for good."""
         try:
             return self._renderer.for_room(self.room, happening, language)
         except Exception:
+            if isinstance(happening, Spoken) and len(happening.messages) > 1:
+                return "".join(self._fragment(Spoken([message]), language) for message in happening.messages)
             log.exception("not shown", extra={"happening": type(happening).__name__})
             return ""
 

@@ -22,24 +22,20 @@ BROKEN = 1011
 
 
 class Frame:
-    """One text frame, the same for everybody who gets it, and encoded at most once."""
+    """One text frame, the same for everybody who gets it.
 
-    __slots__ = ("_encoded", "text")
+    `encoded` is the frame as it goes onto the line: RFC 6455, section 5.2, one final unmasked text frame.
+    """
+
+    __slots__ = ("encoded", "text")
 
     def __init__(self, text: str) -> None:
+        payload = text.encode()
         self.text = text
-        self._encoded: bytes | None = None
+        self.encoded = _head(len(payload)) + payload
 
     def __len__(self) -> int:
-        return len(self.text)
-
-    @property
-    def encoded(self) -> bytes:
-        """The frame as it goes onto the line: RFC 6455, section 5.2, one final unmasked text frame."""
-        if self._encoded is None:
-            payload = self.text.encode()
-            self._encoded = _head(len(payload)) + payload
-        return self._encoded
+        return len(self.encoded)
 
 
 def _head(length: int) -> bytes:

@@ -14,14 +14,13 @@ from functools import cache, lru_cache
 
 from markupsafe import Markup
 
-from quart_chat.delivery.hub import Happening, PeopleChanged
+from quart_chat.delivery.hub import Happening, PeopleChanged, Spoken
 from quart_chat.delivery.session import Session
 from quart_chat.domain.avatars import emoji_for, hue_for
 from quart_chat.domain.events import (
     Banned,
     CallBegan,
     PersonalEvent,
-    Said,
     Signalled,
     Stood,
     Talking,
@@ -29,7 +28,7 @@ from quart_chat.domain.events import (
     WentAway,
 )
 from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import LISTED_PEOPLE, RoomId
+from quart_chat.domain.rooms import LISTED_PEOPLE, LOBBY, RoomId
 from quart_chat.domain.signals import as_json
 from quart_chat.domain.text import Piece, pieces
 from quart_chat.domain.visitors import Member, VisitorId
@@ -120,8 +119,8 @@ class Fragments:
 
     def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
         """The fragment that every member of a room gets."""
-        if isinstance(happening, Said):
-            return self._said(room, happening.message, language)
+        if isinstance(happening, Spoken):
+            return self._spoken(room, happening.messages, language)
         if isinstance(happening, PeopleChanged):
             return self._people_changed(happening, language)
         return self._render(happening, language, who=person(happening.member, isinstance(happening, WentAway)))
@@ -150,13 +149,14 @@ class Fragments:
         """Render the template that is named after the event."""
         return self._templates.render(_template_of(type(event).__name__), language, event=event, **values)
 
-    def _said(self, room: RoomId, message: Message, language: str) -> str:
+    def _spoken(self, room: RoomId, messages: list[Message], language: str) -> str:
+        shown = [message.seq - MESSAGES_SHOWN for message in messages]
         return self._templates.render(
-            "fragments/said.html",
+            "fragments/spoken.html",
             language,
-            html=self._message(room, message, language),
-            message=message,
-            oldest=message.seq - MESSAGES_SHOWN,
+            messages=[self._message(room, message, language) for message in messages],
+            typed=() if room == LOBBY else dict.fromkeys(message.by.id for message in messages),
+            outdated=[seq for seq in shown if seq > 0],
         )
 
     def _people_changed(self, change: PeopleChanged, language: str) -> str:

@@ -35,7 +35,10 @@ class Templates:
         return Translations.load(ROOT / "quart_chat" / "locale", [language])
 
     def _find(self, name: str, language: str) -> Template:
-        return self._environment(language).get_template(name)
+        template = self._environment(language).get_template(name)
+        # Jinja's chain of maps is copied key by key at each rendering, which takes longer than a small fragment.
+        template.globals = dict(template.globals)
+        return template
 
     def _make_environment(self, language: str) -> Environment:
         environment = Environment(

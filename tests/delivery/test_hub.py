@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from quart_chat.chat import Doorway
-from quart_chat.delivery.hub import WRITES_AT_ONCE, Happening, Hub, PeopleChanged
+from quart_chat.delivery.hub import WRITES_AT_ONCE, Happening, Hub, PeopleChanged, Spoken
 from quart_chat.delivery.session import Allowance, PageToken, Session, Sessions, visitor_of
 from quart_chat.delivery.wire import Frame
 from quart_chat.domain.events import Ending, Joined, Left, PersonalEvent, Refusal, Refused, Said, Stood, Talking
@@ -12,6 +12,9 @@ from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LOBBY, Kind, RoomId, View
 from quart_chat.domain.visitors import BrowserId, Member, VisitorId
 from tests.town import TownClock
+
+STRANGER = VisitorId("x")
+UNSHOWABLE = "unshowable"
 
 
 class Letters:
@@ -42,8 +45,9 @@ class Plain:
 
     def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
         self.rendered += 1
-        if isinstance(happening, Said):
-            return f"[{happening.message.text}:{language}]"
+        if isinstance(happening, Spoken):
+            assert all(message.text != UNSHOWABLE for message in happening.messages)
+            return "".join(f"[{message.text}:{language}]" for message in happening.messages)
         if isinstance(happening, PeopleChanged):
             return f"[+{names(happening.joined)}-{names(happening.left)}={happening.count}]"
         return f"[{type(happening).__name__}]"
@@ -77,9 +81,9 @@ class House:
         letters.frames.clear()
         return letters
 
-    def says(self, text: str) -> None:
+    def says(self, text: str, author: VisitorId = STRANGER) -> None:
         self.said += 1
-        self.hub.publish(LOBBY, Said(Message(self.said, text, Member(VisitorId("x"), "X"), text, 0.0)))
+        self.hub.publish(LOBBY, Said(Message(self.said, text, Member(author, "X"), text, 0.0)))
 
 
 async def settle() -> None:
@@ -125,6 +129,21 @@ async def test_what_comes_while_many_are_written_to_goes_out_together_afterwards
     house.says("third")
     await settle()
     assert {tuple(guest.frames) for guest in guests} == {("[first:en]", "[second:en][third:en]")}
+
+
+async def test_only_an_author_is_told_that_its_message_has_arrived(house: House) -> None:
+    ann, bob = house.enters("Ann"), house.enters("Bob")
+    house.says("hello", visitor_of(PageToken("Ann")))
+    await settle()
+    assert (ann.frames, bob.frames) == (["[hello:en]<Kept>"], ["[hello:en]"])
+
+
+async def test_messages_around_one_that_cannot_be_shown_are_shown(house: House) -> None:
+    ann = house.enters("Ann")
+    for text in ("before", UNSHOWABLE, "after"):
+        house.says(text)
+    await settle()
+    assert ann.frames == ["[before:en][after:en]"]
 
 
 async def test_who_joins_is_not_sent_what_its_view_already_holds(house: House) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from quart_chat.backends.memory import MemoryBackend
 from quart_chat.chat import Chat
-from quart_chat.domain.events import Said
+from quart_chat.delivery.hub import Spoken
 from quart_chat.domain.rooms import LOBBY
 from quart_chat.web.fragments import Fragments
 from tests.faults.history import Crowd, Witness, check_history
@@ -78,7 +78,7 @@ async def test_a_message_that_cannot_be_shown_silences_nobody(
     render = Fragments.for_room
 
     def stumble(self: Fragments, room: Any, happening: Any, language: str) -> str:
-        if isinstance(happening, Said) and happening.message.text == "stumble":
+        if isinstance(happening, Spoken) and any(message.text == "stumble" for message in happening.messages):
             raise RuntimeError(SECRET)
         return render(self, room, happening, language)
 

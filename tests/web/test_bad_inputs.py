@@ -97,8 +97,9 @@ class Scene:
     async def neighbours_talk_on(self) -> None:
         one, other = self.neighbours
         async with asyncio.timeout(IN_TIME):
-            key = await one.say(f"nobody noticed {next(self._addresses)}")
-            await other.sees(key)
+            text = f"nobody noticed {next(self._addresses)}"
+            await one.say(text)
+            await other.sees(text)
         assert not one.complaints + other.complaints
         one.forgets()
         other.forgets()
