@@ -37,6 +37,7 @@ from quart_chat.web.templating import Templates
 MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
 NOTICES_SHOWN = 50
 MESSAGES_RENDERED = 4_096  # kept as HTML, for those who come late or come back
+PEOPLE_RENDERED = 4_096  # kept as HTML, since whoever enters gets up to a hundred of them
 BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
 
 _emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001F1E6-\U0001F1FF\s]+")
@@ -116,6 +117,7 @@ class Fragments:
         self._contact = contact
         self._templates = templates
         self._rendered: OrderedDict[tuple[RoomId, int, str], Markup] = OrderedDict()
+        self._item = lru_cache(maxsize=PEOPLE_RENDERED)(self._render_item)
 
     def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
         """The fragment that every member of a room gets."""
@@ -165,7 +167,7 @@ class Fragments:
             language,
             joined=[person(member) for member in change.joined.values()],
             left=[person(member) for member in change.left.values()],
-            listed=[person(member) for member in change.listed.values()],
+            listed=[self._item(member, False, language) for member in change.listed.values()],
             unlisted=change.unlisted,
             number=change.number,
             most_listed=LISTED_PEOPLE,
@@ -179,11 +181,15 @@ class Fragments:
             language,
             view=view,
             most_listed=LISTED_PEOPLE,
-            people=[person(member, member.id in view.away) for member in view.people],
+            people=[self._item(member, member.id in view.away, language) for member in view.people],
             partner=person(view.partner) if view.kind.is_pair and view.partner else None,
             partner_away=bool(view.partner and view.partner.id in view.away),
             messages=[self._message(view.room, message, language) for message in view.messages],
         )
+
+    def _render_item(self, member: Member, away: bool, language: str) -> Markup:
+        """A member's item in the list of people."""
+        return self._templates.render("partials/person.html", language, p=person(member, away))
 
     def _message(self, room: RoomId, message: Message, language: str) -> Markup:
         """The message's list item, rendered once for all who see it now or later."""

@@ -45,6 +45,7 @@ class Templates:
             loader=FileSystemLoader(ROOT / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,  # looks at a file's date at each rendering
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
