@@ -263,7 +263,7 @@ _UNMASKED = str.maketrans({mask: letter for letter, masks in _LOOKALIKES.items()
 
 
 def _is_reserved(name: str) -> bool:
-    return any(_RESERVED.fullmatch(_skeleton(reading)) for reading in _readings(name.translate(_BOXED)))
+    return any(_RESERVED.fullmatch(_skeleton(reading)) for reading in set(_readings(name.translate(_BOXED))))
 
 
 def _readings(name: str) -> Iterator[str]:

@@ -176,14 +176,15 @@ class Fragments:
 
     def _talking(self, session: Session, event: Talking) -> str:
         view, language = event.view, session.language
+        partner = view.partner if view.kind.is_pair else None
         return self._render(
             event,
             language,
             view=view,
             most_listed=LISTED_PEOPLE,
-            people=[self._item(member, member.id in view.away, language) for member in view.people],
-            partner=person(view.partner) if view.kind.is_pair and view.partner else None,
-            partner_away=bool(view.partner and view.partner.id in view.away),
+            people=() if partner else [self._item(one, one.id in view.away, language) for one in view.people],
+            partner=person(partner) if partner else None,
+            partner_away=partner is not None and partner.id in view.away,
             messages=[self._message(view.room, message, language) for message in view.messages],
         )
 
