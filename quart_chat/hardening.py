@@ -16,6 +16,7 @@ from hypercorn.protocol.events import Body, Data, Event, StreamClosed
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent
 from wsproto.connection import ConnectionState
+from wsproto.events import Ping
 from wsproto.frame_protocol import CloseReason
 
 ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
@@ -98,16 +99,14 @@ class Stream(WSStream):
     client would lose the close frame and what that says.
     """
 
-    _pinging: asyncio.Task[Any] | None = None
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._over = asyncio.Event()
+    _pinging: asyncio.Task[Any] | asyncio.TimerHandle | None = None
+    _over: asyncio.Event | None = None
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Send what the app has; None is its end."""
         if message is None and self.state is ASGIWebsocketState.CLOSED and not self.closed:
             self.app_put = _ignore
+            self._over = asyncio.Event()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), ANSWER_LIMIT)
         await super().app_send(message)
@@ -116,7 +115,8 @@ class Stream(WSStream):
         """Take what comes from the client; raises ConnectionAbortedError after a message that is too big."""
         await super().handle(event)
         if self.closed:
-            self._over.set()
+            if self._over:
+                self._over.set()
             self._stop_pinging()
             await self._end_what_was_never_accepted(event)
             self._tell_of_broken_frames(event)
@@ -137,8 +137,12 @@ class Stream(WSStream):
             log.info("protocol broken")
 
     async def _send_pings(self) -> None:
-        self._pinging = asyncio.current_task()
-        await super()._send_pings()
+        """Ping now and from time to time; Hypercorn's own keeps two tasks waiting for the next one."""
+        self._pinging = asyncio.current_task()  # for as long as a slow client does not take it
+        await self._send_wsproto_event(Ping())
+        interval = self.config.websocket_ping_interval
+        if interval and not self.closed:
+            self._pinging = asyncio.get_running_loop().call_later(interval, self.task_group.spawn, self._send_pings)
 
     def _stop_pinging(self) -> None:
         if self._pinging is not None:

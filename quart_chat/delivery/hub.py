@@ -139,7 +139,7 @@ class Channel:
         self.room = room
         self._renderer = renderer
         self._loop = asyncio.get_running_loop()
-        self._members: dict[Session, int] = {}  # and the first batch each of them has not seen in its view
+        self._members: dict[Session, None] = {}  # in the order of their coming
         self._batches: deque[Batch] = deque([Batch(0)])
         self._writing: Iterator[None] | None = None
         self._people = PeopleChanged()
@@ -151,7 +151,8 @@ class Channel:
     def add(self, session: Session) -> None:
         """Let a session listen from now on. Its view holds all that waits to be sent, so that is kept from it."""
         self._seal()
-        self._members[session] = self._batches[-1].number
+        session.first_batch = self._batches[-1].number
+        self._members[session] = None
 
     def remove(self, session: Session) -> None:
         """Let a session listen no longer."""
@@ -219,7 +220,7 @@ class Channel:
             self._seal()
             batch = self._batches.popleft()
             kept, frames = batch.kept(), dict[str, Frame]()
-            members = iter(list(self._members.items()))
+            members = iter(list(self._members))
             while some := tuple(islice(members, WRITES_AT_ONCE)):
                 self._write_to(some, batch, kept, frames)
                 if len(some) == WRITES_AT_ONCE:
@@ -227,13 +228,13 @@ class Channel:
 
     def _write_to(
         self,
-        members: tuple[tuple[Session, int], ...],
+        members: tuple[Session, ...],
         batch: Batch,
         kept: dict[VisitorId, list[str]],
         frames: dict[str, Frame],
     ) -> None:
-        for session, first_unseen in members:
-            if batch.happenings and first_unseen <= batch.number:
+        for session in members:
+            if batch.happenings and session.first_batch <= batch.number:
                 frame = frames.get(session.language) or self._frame(frames, batch, session.language)
                 if keys := kept.get(session.visitor.id):
                     frame = self._with_receipts(frame, session, keys)

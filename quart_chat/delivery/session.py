@@ -46,6 +46,7 @@ class Session:
         "beat_slot",
         "channel",
         "doorway",
+        "first_batch",
         "frames",
         "language",
         "messages",
@@ -63,6 +64,7 @@ class Session:
         self.language = language
         self.wire: Wire | None = None
         self.channel: Channel | None = None
+        self.first_batch = 0  # of the channel, that its view did not hold already
         self.frames = Bucket(allowance.frames, now)
         self.messages = Bucket(allowance.messages, now)
         self.typing = Bucket(allowance.typing, now)

@@ -118,15 +118,17 @@ class FastWire:
     Pings and the close come from Hypercorn through the same transport, each as one write, so that nothing mixes.
     """
 
+    __slots__ = ("_closed_with", "_is_open", "_socket", "_transport")
+
     def __init__(self, socket: Socket, transport: asyncio.WriteTransport) -> None:
         self._socket = socket
         self._transport = transport
-        self._closing: tuple[int, str] | None = None
-        self._to_be_closed = asyncio.Event()
+        self._is_open = True
+        self._closed_with: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     def send(self, frame: Frame) -> None:
         """Hand over a frame; a client that has fallen too far behind is cut, since a close could not reach it."""
-        if self._closing or self._transport.is_closing():
+        if not self._is_open or self._transport.is_closing():
             return
         self._transport.write(frame.encoded)
         if self._transport.get_write_buffer_size() > WRITE_LIMIT:
@@ -134,16 +136,16 @@ class FastWire:
 
     def close(self, code: int, reason: str = "") -> None:
         """Close after what has been handed over."""
-        self._closing = self._closing or (code, reason)
-        self._to_be_closed.set()
+        self._is_open = False
+        if not self._closed_with.done():
+            self._closed_with.set_result((code, reason))
 
     async def run(self) -> None:
         """Wait until the wire is closed, then give the client a moment to take that."""
-        await self._to_be_closed.wait()
-        assert self._closing is not None  # noqa: S101 - set before the event
+        code, reason = await self._closed_with
         try:
             async with asyncio.timeout(CLOSE_LIMIT):
-                await self._socket.close(*self._closing)
+                await self._socket.close(code, reason)
         except (ConnectionError, RuntimeError, TimeoutError):
             self._transport.abort()
 
