@@ -144,7 +144,12 @@ class Report:
     def _shared(self) -> list[Bar]:
         added = self.figure("shared delay", TWO, "p50") - self.figure("shared delay", ONE, "p50")
         return [
-            Bar("pairs a second across two processes on Redis", 1_000, self.figure("matches", TWO, "per_second"), ""),
+            Bar(
+                "pairs a second across two processes on Redis, a core each",
+                1_000,
+                self.figure("matches", TWO, "per_second"),
+                "",
+            ),
             Bar("delay that Redis adds, p50", 3, added, " ms", at_most=True),
         ]
 

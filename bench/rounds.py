@@ -122,7 +122,7 @@ class Benchmark:
             await self._shared(ONE, one)
         async with sharing(2) as two:
             await self._shared(TWO, two)
-        async with sharing(2) as two:
+        async with sharing(2, apart=True) as two:
             self._note("matches", TWO, await matches(two, self._size.pairs // 2))
 
     async def _shared(self, name: str, server: Server) -> None:

@@ -117,8 +117,11 @@ class Several(Server):
 
 
 @asynccontextmanager
-async def sharing(number: int) -> AsyncIterator[Several]:
-    """Start so many processes of ours and the Redis they share, all on the core of servers."""
+async def sharing(number: int, apart: bool = False) -> AsyncIterator[Several]:
+    """Start so many processes of ours and the Redis they share, all on the core of servers.
+
+    `apart` puts every second process on the other core, beside a load that leaves it most of that.
+    """
     port, program = _free_port(), shutil.which("redis-server") or shutil.which("valkey-server")
     assert program, "redis-server is not installed"
     store = _start([program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""])
@@ -127,6 +130,8 @@ async def sharing(number: int) -> AsyncIterator[Several]:
         settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "SECRET_KEY": "bench"}
         async with AsyncExitStack() as stack:
             servers = [await stack.enter_async_context(running(OURS, **settings)) for _ in range(number)]
+            for server in servers[1::2] if apart else ():
+                os.sched_setaffinity(server.process.pid, {LOAD_CORE})
             yield Several(servers, store.pid)
     finally:
         store.kill()

@@ -1,10 +1,11 @@
 -- Everything that changes shared state, one function a call, each atomic because Redis runs one script at a time.
 --
--- KEYS[1] is the prefix of all keys, ARGV the function's name, the time in ms, and its arguments as JSON. The answer is
--- JSON too. Times come from the caller, so that a test can let them pass. A room is found by the SHA-1 of its id: no code
+-- KEYS[1] is the prefix of all keys, ARGV the time in ms and the requests of one moment as JSON: pairs of a function's name
+-- and its arguments. Each is answered by JSON or an error of its own. Times come from the caller, so that a test can let them pass. A room is found by the SHA-1 of its id: no code
 -- stands in a key or a channel. Only commands that Redis 6.2 to 8 and Valkey 7.2 and 8 share are used.
 
-local prefix, call_name, now, args = KEYS[1], ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
+local prefix, now = KEYS[1], tonumber(ARGV[1])
+local args  -- of the request that is being done
 
 local VERSION = 1          -- of every record and event
 local LOG, TAIL = 200, 50  -- messages kept by a room; those of the lobby that a newcomer may read
@@ -676,13 +677,29 @@ function functions.tell()
   return {}
 end
 
-local known_epoch = call('GET', key('epoch'))
-if call_name ~= 'settle' and known_epoch ~= args.epoch then return redis.error_reply('STALE the store has another epoch') end
-
 -- Asked again after a lost answer, a request is answered and not done again.
-local done = args.request and key('done', args.request)
-local answer = done and call('GET', done)
-if answer then return answer end
-answer = cjson.encode(functions[call_name]() or {})
-if done then call('SET', done, answer, 'EX', 60) end
-return answer
+local function answer_to(name)
+  if name ~= 'settle' and call('GET', key('epoch')) ~= args.epoch then
+    return redis.error_reply('STALE the store has another epoch')
+  end
+  local done = args.request and key('done', args.request)
+  local answer = done and call('GET', done)
+  if answer then return answer end
+  answer = cjson.encode(functions[name]() or {})
+  if done then call('SET', done, answer, 'EX', 60) end
+  return answer
+end
+
+-- Redis 6 raises an error as a text that ends with what the command has answered; later ones raise that itself.
+local function as_reply(problem)
+  if type(problem) == 'table' then return problem end
+  return redis.error_reply(string.match(problem, '%-(%u+ .*)$') or problem)
+end
+
+local answers = {}
+for number, request in ipairs(cjson.decode(ARGV[2])) do
+  args = request[2]
+  local is_done, answer = pcall(answer_to, request[1])
+  answers[number] = is_done and answer or as_reply(answer)
+end
+return answers

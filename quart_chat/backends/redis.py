@@ -99,6 +99,8 @@ class RedisBackend:
         self._mirrors: dict[RoomId, Mirror] = {}
         self._by_channel: dict[bytes, Mirror] = {}
         self._pubsub: PubSub | None = None
+        self._unsubscribed: list[bytes] = []
+        self._subscribing: asyncio.Task[None] | None = None
         self._heard_home = asyncio.Event()
         self._beats = 0
         self._leased = self._renewed = clock.monotonic()
@@ -318,11 +320,12 @@ class RedisBackend:
 
     async def _close_mirrors(self) -> None:
         lived_in = {home.room for home in self._homes.values()}
-        for room in [room for room in self._mirrors if room not in lived_in]:
-            del self._mirrors[room], self._by_channel[self._channel_of(room)]
-            if self._pubsub:
-                with suppress(RedisError, OSError):
-                    await self._pubsub.unsubscribe(self._channel_of(room))
+        channels = {self._channel_of(room): room for room in self._mirrors if room not in lived_in}
+        for channel, room in channels.items():
+            del self._mirrors[room], self._by_channel[channel]
+        if self._pubsub and channels:
+            with suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(*channels)
 
     async def caught_up(self) -> None:
         """Wait until all has arrived here that the store has sent before now; raises Unavailable."""
@@ -353,10 +356,11 @@ class RedisBackend:
             self._homes.pop(visitor, None)
         return done
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+    def _start(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._end)
+        return task
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -385,19 +389,33 @@ class RedisBackend:
         mirror = self._mirrors.get(room)
         if mirror is None:
             mirror = self._mirrors[room] = self._by_channel[self._channel_of(room)] = Mirror(room)
-            if self._pubsub is None:
-                raise Unavailable("not open")
-            try:
-                await self._pubsub.subscribe(self._channel_of(room))
-            except (RedisError, OSError) as error:
-                raise Unavailable(type(error).__name__) from None
+            self._subscribe_soon(self._channel_of(room))
         try:
-            await asyncio.wait_for(mirror.subscribed.wait(), CATCH_UP_LIMIT)
+            async with asyncio.timeout(CATCH_UP_LIMIT):
+                await mirror.subscribed.wait()
         except TimeoutError:
             raise Unavailable("not subscribed") from None
         if not mirror.ready.is_set():
             await self._load(mirror)
         return mirror
+
+    def _subscribe_soon(self, channel: bytes) -> None:
+        self._unsubscribed.append(channel)
+        if self._subscribing is None or self._subscribing.done():
+            self._subscribing = self._start(self._subscribe())
+
+    async def _subscribe(self) -> None:
+        """Subscribe to new channels; those of one moment go in one command. What fails is tried anew when asked for."""
+        await asyncio.sleep(0)
+        while self._unsubscribed:
+            channels, self._unsubscribed = self._unsubscribed, []
+            try:
+                assert self._pubsub  # noqa: S101 - opened before
+                await self._pubsub.subscribe(*channels)
+            except (RedisError, OSError) as error:
+                log.info("not subscribed", extra={"error": type(error).__name__})
+                for mirror in [self._by_channel.pop(channel) for channel in channels if channel in self._by_channel]:
+                    del self._mirrors[mirror.id]
 
     async def _load(self, mirror: Mirror) -> None:
         answer = await self._store.ask("snapshot", room=mirror.id)

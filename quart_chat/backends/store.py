@@ -25,6 +25,7 @@ from quart_chat.log import log
 
 ANSWER_LIMIT = 2.0  # seconds for the store to answer before it counts as away
 CONNECTIONS = 4  # of one process: one for scripts, one that listens, and some for reconnecting
+AT_ONCE = 64  # requests in one call, which keeps all other processes waiting
 ATTEMPTS = 2  # of a request whose answer was lost; the second is answered from the first, if that was done
 # What a store answers that is full, a replica, loading, reset, cut off from others, or busy.
 AILING = (OutOfMemoryError, ReadOnlyError, ConnectionError)
@@ -43,7 +44,7 @@ class Request:
 
 
 class Store:
-    """Sends requests; those of one moment go in one pipeline, and further ones wait for its end.
+    """Sends requests; those of one moment go in one call of the script, and further ones wait for its end.
 
     `epoch` names the life of the store's data: after a flush, a restart without data or a failover it is another one.
     Then the store counts as away until `settle` has agreed on the new one.
@@ -105,7 +106,7 @@ class Store:
     async def _send_all(self) -> None:
         await asyncio.sleep(0)  # so that all of this moment go together
         while self._requests:
-            requests, self._requests = self._requests, []
+            requests, self._requests = self._requests[:AT_ONCE], self._requests[AT_ONCE:]
             try:
                 await self._send(requests)
             except BaseException:
@@ -122,12 +123,13 @@ class Store:
                 return
             try:
                 async with asyncio.timeout(ANSWER_LIMIT):
-                    answers = await self._pipeline(requests)
+                    answers = await self._run(requests)
             except (RedisError, OSError, TimeoutError) as error:
                 why = type(error).__name__
                 continue
-            pairs = zip(requests, answers, strict=True)
-            requests = [request for request, answer in pairs if not self._is_done(request, answer)]
+            for request, answer in zip(requests, answers, strict=True):
+                self._hand_over(request, answer)
+            return
         self._lost(requests, why)
 
     def _only_settling(self, requests: list[Request]) -> list[Request]:
@@ -135,22 +137,21 @@ class Store:
         self._lost([request for request in requests if not request.any_epoch], "another server")
         return [request for request in requests if request.any_epoch]
 
-    async def _pipeline(self, requests: list[Request]) -> list[Any]:
+    async def _run(self, requests: list[Request]) -> list[Any]:
         if not self._script:
             self._script = await self.client.script_load(SCRIPT)
-        now = str(int(self._clock.wall() * 1000))
-        async with self.client.pipeline(transaction=False) as pipeline:
-            for request in requests:
-                arguments = request.arguments if request.any_epoch else {**request.arguments, "epoch": self.epoch}
-                text = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
-                pipeline.evalsha(self._script, 1, self.prefix, request.function, now, text)
-            return await pipeline.execute(raise_on_error=False)
-
-    def _is_done(self, request: Request, answer: Any) -> bool:
-        """Hand an answer over; False when the request must be sent once more."""
-        if isinstance(answer, NoScriptError):
+        now, text = str(int(self._clock.wall() * 1000)), json.dumps([self._as_pair(request) for request in requests])
+        try:
+            answers: list[Any] = await self.client.evalsha(self._script, 1, self.prefix, now, text)
+        except NoScriptError:
             self._script = ""
-            return False
+            raise
+        return answers
+
+    def _as_pair(self, request: Request) -> tuple[str, dict[str, Any]]:
+        return request.function, request.arguments if request.any_epoch else {**request.arguments, "epoch": self.epoch}
+
+    def _hand_over(self, request: Request, answer: Any) -> None:
         if isinstance(answer, AILING) or (isinstance(answer, ResponseError) and str(answer).startswith(NOT_NOW)):
             self._lost([request], type(answer).__name__)
         elif isinstance(answer, Exception):
@@ -158,7 +159,6 @@ class Store:
             _fail(request, Unavailable("the store refused"))
         elif not request.answer.done():
             request.answer.set_result(json.loads(answer))
-        return True
 
     def _lost(self, requests: list[Request], why: str) -> None:
         if not requests:

@@ -262,6 +262,7 @@ _BOXED = {first + n: chr(ord("a") + n) for first in (0x1F150, 0x1F170, 0x1F1E6) 
 _UNMASKED = str.maketrans({mask: letter for letter, masks in _LOOKALIKES.items() for mask in masks})
 
 
+@lru_cache(maxsize=4096)
 def _is_reserved(name: str) -> bool:
     return any(_RESERVED.fullmatch(_skeleton(reading)) for reading in set(_readings(name.translate(_BOXED))))
 

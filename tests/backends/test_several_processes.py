@@ -1,5 +1,6 @@
 """What only a backend of several processes has to do: notice that one has died, trust nobody, leave nothing behind."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 
@@ -9,6 +10,7 @@ from quart_chat.chat import PARTNER_WAIT, RESUME_WINDOW
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.commands import Accuse, Enter, Seek, Typing
 from quart_chat.domain.events import Left, StartedTyping, Waiting, WentAway
+from quart_chat.domain.ports import Unavailable
 from quart_chat.domain.rooms import LOBBY, Kind, room_of
 from quart_chat.domain.safety import Accusation
 from tests.backends.conftest import STORES
@@ -84,6 +86,23 @@ def test_a_request_asked_again_is_answered_and_not_done_twice(town: RedisTown) -
     first = town.run(store.ask("create_room", **arguments))
     assert first == town.run(store.ask("create_room", **arguments)) == {"made": True}
     assert town.run(store.ask("create_room", **{**arguments, "request": "another"})) == {"made": False}
+
+
+def test_of_requests_made_at_one_moment_one_fails_alone(town: RedisTown) -> None:
+    store = town.processes[0].backend._store
+
+    async def at_one_moment() -> list[object]:
+        requests = (
+            store.ask("waiting", kind=Kind.TEXT),
+            store.ask("no such function"),
+            store.ask("people_in", room=LOBBY),
+        )
+        return list(await asyncio.gather(*requests, return_exceptions=True))
+
+    before, failed, after = town.run(at_one_moment())
+    assert isinstance(failed, Unavailable)
+    assert (before, after) == ({"waiting": 0}, {})
+    assert not store.is_away
 
 
 @pytest.mark.parametrize(
