@@ -284,3 +284,19 @@ async def test_a_process_cut_off_from_the_store_takes_its_place_again(store: Red
         await end(staying)
         assert len(await check_history(people, LOBBY)) == 2
         await crowd.hang_up()
+
+
+async def test_a_slow_way_to_the_store_delays_and_loses_nothing(store: RedisServer) -> None:
+    async with (
+        ChaosProxy(store.url.replace("redis:", "http:")) as line,
+        running(REDIS_URL=line.url.replace("http:", "redis:"), SECRET_KEY=KEY) as far,
+        running(REDIS_URL=store.url, SECRET_KEY=KEY) as near,
+    ):
+        crowd = Crowd(far.url)
+        people = [await crowd.in_lobby("Ann"), await crowd.in_lobby("Bob", near.url)]
+        line.delay = 0.25
+        await talk_on(people, "slowly")
+        line.delay = 0.0
+        assert len(await check_history(people, LOBBY)) == 2
+        assert not any(NOTICE in witness.shown for witness in people)
+        await crowd.hang_up()
