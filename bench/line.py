@@ -37,6 +37,7 @@ class Line(asyncio.Protocol):
         self.is_open = False
         self._needle = b""
         self._seen: asyncio.Future[bytes] | None = None
+        self._early: bytes | None = None  # what comes after the handshake, until somebody looks
         self._rest = b""
         self._transport: asyncio.Transport | None = None
 
@@ -58,8 +59,11 @@ class Line(asyncio.Protocol):
     def sees(self, needle: bytes) -> "asyncio.Future[bytes]":
         """What arrives together with this text; fails with Broken when the connection ends before."""
         self._needle = needle
-        self._seen = asyncio.get_running_loop().create_future()
-        return self._seen
+        self._seen = seen = asyncio.get_running_loop().create_future()
+        early, self._early = self._early, None
+        if early:
+            self._look_at(early)
+        return seen
 
     def cut(self) -> None:
         """End the connection without a word."""
@@ -92,16 +96,25 @@ class Line(asyncio.Protocol):
         end = self._walk(data) if self.is_open else self._end_of_handshake(data)
         self._rest = data[end:]
         heard = data[:end]
-        if self._seen and self._needle in heard:
-            seen, self._seen = self._seen, None
-            if not seen.done():
-                seen.set_result(heard)
+        if self._seen:
+            self._look_at(heard)
+        elif self.hear is ignore and self._early is not None:
+            self._early += heard
         self.hear(self, heard)
 
+    def _look_at(self, heard: bytes) -> None:
+        if self._seen and not self._seen.done() and self._needle in heard:
+            self._seen.set_result(heard)
+            self._seen = None
+
     def _end_of_handshake(self, data: bytes) -> int:
-        end = data.find(b"\r\n\r\n") + 4
-        self.is_open = end >= 4
-        return end + self._walk(data[end:]) if self.is_open else 0
+        head = data.find(b"\r\n\r\n") + 4
+        self.is_open = head >= 4
+        if not self.is_open:
+            return 0
+        end = head + self._walk(data[head:])
+        self._early = data[head:end]
+        return end
 
     def _walk(self, data: bytes) -> int:
         """Step over all complete frames; returns where they end."""

@@ -208,7 +208,7 @@ async def test_two_strangers_see_and_hear_each_other(callers: Visitors) -> None:
     ann, bob = await two_who_call(callers)
     for each in (ann, bob):
         await each.sees_and_hears()
-        await expect(each.page.get_by_role("button", name="You; move to another corner")).to_be_visible()
+        await expect(each.page.get_by_role("button", name="You; move your picture")).to_be_visible()
         await expect(each.page.get_by_label("Stranger", exact=True)).to_be_visible()
 
 
@@ -440,6 +440,17 @@ async def test_the_picture_fills_the_screen_and_gives_it_back_when_the_stranger_
     await ann.page.wait_for_function("() => !document.fullscreenElement")
 
 
+async def test_on_a_wide_screen_both_are_side_by_side_unless_one_moves_to_a_corner(callers: Visitors) -> None:
+    ann, _ = await two_who_call(callers)
+    me = ann.page.get_by_role("button", name="You; move your picture")
+    stranger = ann.page.locator("#stranger")
+    own, theirs = await ann.visitor.box_of(me), await ann.visitor.box_of(stranger)
+    assert theirs["x"] + theirs["width"] <= own["x"]
+    assert (theirs["y"], theirs["width"], theirs["height"]) == (own["y"], own["width"], own["height"])
+    await me.click()
+    assert (await ann.visitor.box_of(me))["width"] < (await ann.visitor.box_of(stranger))["width"] / 2
+
+
 async def test_on_a_phone_the_stranger_fills_the_screen_and_oneself_moves_from_corner_to_corner(
     callers: Visitors,
 ) -> None:
@@ -449,7 +460,7 @@ async def test_on_a_phone_the_stranger_fills_the_screen_and_oneself_moves_from_c
     await ann.is_connected()
     stranger = await ann.visitor.box_of(ann.page.get_by_label("Stranger", exact=True))
     assert stranger["width"] >= 390
-    corner = ann.page.get_by_role("button", name="You; move to another corner")
+    corner = ann.page.get_by_role("button", name="You; move your picture")
     corners = set()
     for _ in range(4):
         box = await ann.visitor.box_of(corner)
