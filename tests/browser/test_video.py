@@ -19,7 +19,7 @@ FAKE_DEVICES = ("--use-fake-device-for-media-stream=device-count=2, fps=10", "--
 AT_ONCE = {"permissions": ["camera", "microphone"]}
 
 # Keeps every connection the page makes, so that a story can look into it.
-_REMEMBER_CALLS = """
+REMEMBER_CALLS = """
 window.calls = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...settings) { super(...settings); window.calls.push(this); }
@@ -186,7 +186,7 @@ async def callers(cameras: Browser, site: str) -> AsyncIterator[Visitors]:
 async def caller(callers: Visitors, base: str = "", **options: Any) -> Caller:
     # Playwright's own predicates need eval, which the page's policy forbids.
     visitor = await callers.come(base, **{**AT_ONCE, "bypass_csp": True, **options})
-    await visitor.page.add_init_script(_REMEMBER_CALLS)
+    await visitor.page.add_init_script(REMEMBER_CALLS)
     return Caller(visitor)
 
 
