@@ -15,6 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+FIREFOX_COMMANDS = ("firefox-esr", "firefox")
 CHROMIUM_COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -89,6 +90,10 @@ def has_command(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
 
+def has_firefox() -> bool:
+    return any(map(shutil.which, FIREFOX_COMMANDS))
+
+
 def has_font(family: str) -> Callable[[], bool]:
     return lambda: shutil.which("fc-list") is not None and family in listed_fonts()
 
@@ -117,6 +122,7 @@ PROGRAMS = (
     Program("chromium", "Playwright's own is tried instead", has_chromium_or_needs_none_of_apt),
     Program("redis-server", "the tests with Redis are skipped", has_command("redis-server")),
     Program("coturn", "the tests with a TURN server are skipped", has_command("turnserver")),
+    Program("firefox-esr", "the call between two makes of browser is skipped", has_firefox),
     Program("fonts-noto-color-emoji", "screenshots show boxes for emoji", has_font("Noto Color Emoji")),
     Program("fonts-noto-core", "screenshots show boxes for some scripts", has_font("Noto Sans")),
 )

@@ -13,7 +13,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-PROGRAM = shutil.which("firefox-esr") or shutil.which("firefox")
+from tools.install_test_programs import FIREFOX_COMMANDS
+
+PROGRAM = next(filter(None, map(shutil.which, FIREFOX_COMMANDS)), None)
 START_LIMIT = 60.0  # seconds
 PATIENCE = 30.0  # seconds for something to become true on a page
 
