@@ -45,6 +45,7 @@ from quart_chat.log import log
 
 UNVISITED_ROOM = 600.0  # seconds a created room waits for its first visitor
 LEASE_EVERY = 5.0  # seconds; the script believes a lease for 30
+DEAF_AFTER = 3  # leases, each of which is followed by a beat over the connection that listens
 RENEW_EVERY = 60.0  # seconds; records live for 900
 RENEWED_AT_ONCE = 500  # visitors
 TRY_EVERY = 0.5  # seconds between two tries to reach a store that is away
@@ -103,6 +104,7 @@ class RedisBackend:
         self._subscribing: asyncio.Task[None] | None = None
         self._heard_home = asyncio.Event()
         self._beats = 0
+        self._unheard = 0
         self._leased = self._renewed = clock.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._told_trouble = False
@@ -460,6 +462,16 @@ class RedisBackend:
                 log.warning("bad record", extra={"why": str(error)})
             except Exception:
                 log.exception("news failed")
+                await self._listen_anew()
+                await asyncio.sleep(TRY_EVERY)
+
+    async def _listen_anew(self) -> None:
+        """Drop the connection that listens: the client makes a new one and subscribes again."""
+        log.info("listening anew")
+        self._unheard = 0
+        connection: Any = self._pubsub and self._pubsub.connection  # redis-py has no type for it
+        if connection:
+            await connection.disconnect()
 
     async def _take(self, message: dict[str, Any]) -> None:
         channel: bytes = message["channel"]
@@ -496,6 +508,7 @@ class RedisBackend:
         """Move a visitor who is at home here, unless it has moved on since."""
         if news.e == "beat":
             self._beats += 1
+            self._unheard = 0
             self._heard_home.set()
         elif news.e == "told":
             self._hub.tell(news.visitor, codec.unpack(news.event))
@@ -529,6 +542,9 @@ class RedisBackend:
 
     async def _lease(self) -> None:
         answer = await self._store.ask("lease", node=self._node, rooms=list(self._mirrors))
+        self._unheard += 1
+        if self._unheard > DEAF_AFTER:
+            await self._listen_anew()
         reached = answer["reached"] if isinstance(answer["reached"], dict) else {}
         for mirror in list(self._mirrors.values()):
             behind = not mirror.ready.is_set() or reached.get(mirror.id, -1) > mirror.n

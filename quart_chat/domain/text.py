@@ -1,12 +1,12 @@
-"""What a visitor may write: messages, names, and the links in them."""
+"""What a visitor may write: messages and names, made safe to show beside others."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, combining, normalize
-from urllib.parse import quote
+
+from quart_chat.domain.reserved import is_reserved
 
 MAX_TEXT = 2000  # code points of a cleaned message
 MAX_TEXT_BYTES = 8192  # UTF-8 bytes of a cleaned message; MAX_TEXT of the widest characters fit
@@ -34,14 +34,6 @@ class Unwritable(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a message: plain where `href` is None, otherwise a link to it."""
-
-    text: str
-    href: str | None
-
-
 def clean_message(raw: str) -> str:
     """Make a message safe to show beside others, its meaning untouched.
 
@@ -62,7 +54,7 @@ def clean_name(raw: str) -> str:
     """
     _check_readable(raw, RAW_NAME)
     name = _checked(_settled(raw, _tidy_name), MAX_NAME)
-    if _is_reserved(name):
+    if is_reserved(name):
         raise Unwritable(Reason.RESERVED)
     return name
 
@@ -77,24 +69,6 @@ def numbered(name: str, n: int) -> str:
     """Tell a cleaned name from its namesakes: "Ann" becomes "Ann 2", shortened to stay within `MAX_NAME`."""
     suffix = f" {n}"
     return _shortened(name, MAX_NAME - len(suffix)) + suffix
-
-
-def pieces(text: str) -> list[Piece]:
-    """Split a cleaned message into plain text and links; their texts joined are the message.
-
-    Only http and https with a host and without user name become links. An `href` holds no quotes, blanks,
-    angle brackets or control characters. Takes time linear in the length of the text.
-    """
-    found: list[Piece] = []
-    done = 0
-    for run in _LINK.finditer(text):
-        link = _without_closing_punctuation(run[0])
-        if (href := _href(link)) is None:
-            continue
-        found += _plain(text[done : run.start()])
-        found.append(Piece(link, href))
-        done = run.start() + len(link)
-    return found + _plain(text[done:])
 
 
 _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
@@ -223,127 +197,7 @@ def _is_mark(char: str) -> bool:
     return combining(char) != 0 or category(char) in ("Mn", "Me")
 
 
-# Whoever bore one of these could speak for the app, for its people, or for the reader.
-_RESERVED_NAMES = (
-    "admin administrator anybody anyone everybody everyone mod moderation moderator operator owner "
-    "quartchat safety security server somebody someone staff stranger support sysop system you"
-)
-
-# Letters that look like another one, by that other one. Escaped, since the eye cannot check them.
-_LOOKALIKES = {
-    "a": "\u0410\u0430\u0391\u03b1\u1d00\u0251@4",
-    "b": "\u0412\u0432\u042c\u044c\u0392\u03b2\u0299\u0253\u00df8",
-    "c": "\u0421\u0441\u03f2\u03f9\u1d04",
-    "d": "\u0500\u0501\u1d05\u0256\u0111\u00f0",
-    "e": "\u0415\u0435\u0404\u0454\u0395\u03b5\u1d07\u0259\u04bd3",
-    "g": "\u050c\u050d\u0262\u0261",
-    "h": "\u041d\u043d\u04ba\u04bb\u0397\u029c",
-    "i": "\u0406\u0456\u0399\u03b9\u04c0\u04cf\u026a\u01311!|",
-    "j": "\u0408\u0458\u1d0a",
-    "k": "\u041a\u043a\u039a\u03ba\u1d0b",
-    "l": "\u029f\u0142",
-    "m": "\u041c\u043c\u039c\u1d0d",
-    "n": "\u039d\u03b7\u041f\u043f\u0274\u0438\u0418",
-    "o": "\u041e\u043e\u039f\u03bf\u03c3\u1d0f\u00f80",
-    "p": "\u0420\u0440\u03a1\u03c1\u1d18",
-    "q": "\u051a\u051b",
-    "r": "\u0433\u0413\u0280\u1d26\u042f\u044f",
-    "s": "\u0405\u0455\ua731$5",
-    "t": "\u0422\u0442\u03a4\u03c4\u1d1b7",
-    "u": "\u03c5\u03bc\u00b5\u1d1c\u0446",
-    "v": "\u0474\u0475\u03bd\u1d20",
-    "w": "\u051c\u051d\u03c9\u0461\u1d21\u0448\u0428",
-    "x": "\u0425\u0445\u03a7\u03c7",
-    "y": "\u0423\u0443\u04ae\u04af\u03a5\u03b3\u028f",
-    "z": "\u0396\u03b6\u1d22",
-}
-# Three alphabets of letters in boxes, which Unicode does not relate to the letters inside.
-_BOXED = {first + n: chr(ord("a") + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
-_UNMASKED = str.maketrans({mask: letter for letter, masks in _LOOKALIKES.items() for mask in masks})
-
-
-@lru_cache(maxsize=4096)
-def _is_reserved(name: str) -> bool:
-    return any(_RESERVED.fullmatch(_skeleton(reading)) for reading in set(_readings(name.translate(_BOXED))))
-
-
-def _readings(name: str) -> Iterator[str]:
-    """Signs and digits may stand for letters (@dm1n) or just stand there (M.o.d! 2)."""
-    unnumbered = _NUMBER_AT_END.sub("", name)
-    for reading in (unnumbered, _SIGNS.sub("", unnumbered)):
-        yield reading
-        unended = _DIGITS_AT_END.sub("", reading)
-        yield unended
-        yield _DIGITS_AT_START.sub("", unended)
-
-
-def _skeleton(name: str) -> str:
-    """Reduce a name to what a hurried eye sees: plain letters, l and i as one, rn as m, vv as w."""
-    unmasked = normalize("NFKD", name.translate(_UNMASKED)).casefold().translate(_UNMASKED)
-    letters = "".join(filter(str.isalnum, unmasked))
-    return letters.replace("l", "i").replace("rn", "m").replace("vv", "w")
-
-
-_SIGNS = re.compile(r"[\W_]+")
-_NUMBER_AT_END = re.compile(r"(?:\s+\d+)+$")
-_DIGITS_AT_END = re.compile(r"[\W\d_]+$")
-_DIGITS_AT_START = re.compile(r"^[\W\d_]+")
-_RESERVED = re.compile(
-    f"(?:{_skeleton('the')}|{_skeleton('official')}|{_skeleton('quartchat')}|{_skeleton('chat')})?"
-    f"(?:{'|'.join(map(_skeleton, _RESERVED_NAMES.split()))})"
-    f"(?:{_skeleton('s')}|{_skeleton('bot')}|{_skeleton('team')})?"
-)
-
-
 def _shortened(name: str, length: int) -> str:
-    while len(name) > length or _is_reserved(name):
+    while len(name) > length or is_reserved(name):
         name = _settled(name[: min(length, len(name) - 1)], _tidy_name)
     return name
-
-
-# Browsers read a backslash as a slash, so that it could hide where the host ends.
-# The punctuation of East Asian texts ends a link too, since these put no blank behind it.
-_LINK = re.compile(
-    r"(?<![A-Za-z0-9])[hH][tT][tT][pP][sS]?://[^\s<>\"\\\u3001\u3002\u3008-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+"
-)
-_LINK_PARTS = re.compile(r"([A-Za-z]+)://([^/?#:]{1,253})(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
-_CLOSING_PUNCTUATION = frozenset(".,;:!?)'\"\u2019\u201d\u2026")
-_SAFE_IN_HREF = "/?#[]@!$&()*+,;=:%~"
-
-
-def _plain(text: str) -> list[Piece]:
-    return [Piece(text, None)] if text else []
-
-
-def _without_closing_punctuation(link: str) -> str:
-    end = len(link)
-    surplus = link.count(")") - link.count("(")
-    while link[end - 1] in _CLOSING_PUNCTUATION:
-        if link[end - 1] == ")":
-            if surplus <= 0:
-                break
-            surplus -= 1
-        end -= 1
-    return link[:end]
-
-
-def _href(link: str) -> str | None:
-    parts = _LINK_PARTS.fullmatch(link)
-    if parts is None or not _is_host(parts[2]):
-        return None
-    scheme, host, port, rest = parts.groups(default="")
-    return f"{scheme.lower()}://{host}{port}{quote(rest, safe=_SAFE_IN_HREF)}"
-
-
-def _is_host(host: str) -> bool:
-    return all(map(_is_host_label, host.removesuffix(".").split(".")))
-
-
-def _is_host_label(label: str) -> bool:
-    return bool(label) and label == label.strip("-") and all(map(_may_be_in_host, label))
-
-
-def _may_be_in_host(char: str) -> bool:
-    if char.isascii():
-        return char.isalnum() or char in "-_"
-    return category(char)[0] in "LMN"

@@ -27,10 +27,10 @@ from quart_chat.domain.events import (
     Waiting,
     WentAway,
 )
+from quart_chat.domain.links import Piece, pieces
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LISTED_PEOPLE, LOBBY, RoomId
 from quart_chat.domain.signals import as_json
-from quart_chat.domain.text import Piece, pieces
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.web.templating import Templates
 

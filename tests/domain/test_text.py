@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from quart_chat.domain.links import Piece, pieces
 from quart_chat.domain.text import (
     MARKS_PER_BASE,
     MAX_NAME,
@@ -13,14 +14,12 @@ from quart_chat.domain.text import (
     MAX_TEXT_BYTES,
     RAW_NAME,
     RAW_TEXT,
-    Piece,
     Reason,
     Unwritable,
     clean_message,
     clean_name,
     fold_name,
     numbered,
-    pieces,
 )
 
 ACUTE, DOT_BELOW, ZWJ, ZWNJ, VS16 = "\u0301", "\u0323", "\u200d", "\u200c", "\ufe0f"
