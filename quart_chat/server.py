@@ -29,7 +29,6 @@ DRAIN_LIMIT = 2.0  # seconds for the app to close its sockets; it spreads them o
 CLOSE_GRACE = 0.5  # seconds for clients to answer that; below hypercorn.toml's graceful_timeout
 EXIT_LIMIT = 5.0  # seconds from there until Hypercorn is given up; platforms kill after 30 in all
 COLLECT_EVERY = 5_000  # objects; CPython's own 700 makes matching slower by a third
-OLD_EVERY = 100  # collections of the middle-aged; CPython's own 10 makes matching slower by another third
 UNREAD_LIMIT = 30_000  # milliseconds that written bytes may stay unacknowledged or unread
 
 log = logging.getLogger(__name__)
@@ -58,11 +57,10 @@ def main(create_app: Callable[[], Quart], config: Config | None = None) -> None:
 def _tame_the_collector() -> None:
     """Look for garbage less often: by default each few hundred newcomers cost a walk over all that everybody has.
 
-    What is here already stays, so it is never walked over. Closed connections are freed without the collector: after
-    2,300 of them the process holds the same memory with it as without it.
+    What is here already stays, so it is never walked over. Dropped connections leave garbage, so the old is still seen to.
     """
     gc.freeze()
-    gc.set_threshold(COLLECT_EVERY, 10, OLD_EVERY)
+    gc.set_threshold(COLLECT_EVERY, 10, 10)
 
 
 def load_config() -> Config:
