@@ -57,7 +57,7 @@ def main(create_app: Callable[[], Quart], config: Config | None = None) -> None:
 def _tame_the_collector() -> None:
     """Look for garbage less often: by default each few hundred newcomers cost a walk over all that everybody has.
 
-    What is here already stays, so it is never walked over. Dropped connections leave garbage, so the old is still seen to.
+    What is here already stays, so it is never walked over. Dropped connections leave garbage: the old is still seen to.
     """
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 10, 10)
