@@ -62,6 +62,14 @@ class Connection(TCPServer):
             log.exception("connection failed")
         finally:
             Connection.open.discard(self)
+            self._come_apart()
+
+    def _come_apart(self) -> None:
+        """Break the circles this is part of, so that its memory is free now and not when the collector comes by."""
+        if lost := self.reader.exception():
+            lost.with_traceback(None)
+        if hasattr(self, "protocol"):
+            del self.protocol
 
     def cut(self) -> None:
         """End it now, whatever is unread or unwritten."""
@@ -147,6 +155,7 @@ class Stream(WSStream):
     def _stop_pinging(self) -> None:
         if self._pinging is not None:
             self._pinging.cancel()
+            self._pinging = None
 
 
 async def _ignore(event: object) -> None:

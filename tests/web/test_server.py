@@ -1,9 +1,11 @@
 """The server as it is really run: its start, its end, and the clients that would hold it up."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tomllib
@@ -17,8 +19,10 @@ from pathlib import Path
 import httpx
 import pytest
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from quart import Websocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
@@ -26,6 +30,7 @@ from websockets.sync.client import connect as connect_sync
 
 from quart_chat import hardening, server
 from quart_chat.settings import BadSetting
+from quart_chat.web.asgi import GuardedWebsocket
 from tests.web.echo_app import create_echo, serving
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,6 +48,7 @@ UPGRADE = (
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
 )
 TEXT, COMPRESSED_TEXT = 0x81, 0xC1
+RESET_AT_ONCE = struct.pack("ii", 1, 0)  # what SO_LINGER takes: on, and no second
 CLOSED_TOO_BIG = b"\x88\x02\x03\xf1"
 
 LOOPS = ["asyncio", pytest.param("uvloop", marks=pytest.mark.skipif(not find_spec("uvloop"), reason="no uvloop here"))]
@@ -350,6 +356,34 @@ async def test_nothing_is_left_of_a_closed_socket_until_its_next_ping() -> None:
     ):
         await client.send("hello")
         assert await client.recv() == "hello"
+
+
+@pytest.mark.parametrize("ending", ["closed", "reset"])
+async def test_a_connection_leaves_nothing_for_the_collector(collector_at_rest: None, ending: str) -> None:
+    async with serving(create_echo()) as port, httpx.AsyncClient() as browser:
+        await browser.get(f"http://127.0.0.1:{port}/")
+        async with connect(f"ws://127.0.0.1:{port}/echo") as client:
+            await client.send("hello")
+            assert await client.recv() == "hello"
+            if ending == "reset":
+                client.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_ONCE)
+                client.transport.abort()
+        await browser.aclose()
+        await until(lambda: not parts_of_connections())
+
+
+@pytest.fixture
+def collector_at_rest() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def parts_of_connections() -> list[object]:
+    """What is in memory of any connection, open or not."""
+    kinds = (hardening.Connection, H11Protocol, WSStream, GuardedWebsocket, Websocket)
+    return [each for each in gc.get_objects() if issubclass(type(each), kinds)]
 
 
 @asynccontextmanager
