@@ -16,11 +16,9 @@ from hashlib import sha1
 from itertools import islice
 from typing import Any, Protocol
 
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
-
 from quart_chat.backends import codec
 from quart_chat.backends.codec import BadRecord, HomeNews, listed
+from quart_chat.backends.listener import TRY_EVERY, Listener
 from quart_chat.backends.mirrors import Gap, Mirror
 from quart_chat.backends.store import Store
 from quart_chat.backends.telling import show
@@ -45,10 +43,9 @@ from quart_chat.log import log
 
 UNVISITED_ROOM = 600.0  # seconds a created room waits for its first visitor
 LEASE_EVERY = 5.0  # seconds; the script believes a lease for 30
-DEAF_AFTER = 3  # leases, each of which is followed by a beat over the connection that listens
+DEAF_AFTER = 3 * LEASE_EVERY  # each lease is followed by a beat over the connection that listens
 RENEW_EVERY = 60.0  # seconds; records live for 900
 RENEWED_AT_ONCE = 500  # visitors
-TRY_EVERY = 0.5  # seconds between two tries to reach a store that is away
 TOLD_AFTER = 3.0  # seconds of looking for the store until people are told; what is shorter nobody needs to know
 CATCH_UP_LIMIT = 3.0  # seconds for an event of a room to arrive before the room is read anew
 REASSEMBLY = 1.0  # seconds for all processes to put back their visitors after the store was reset
@@ -99,12 +96,10 @@ class RedisBackend:
         self._homes: dict[VisitorId, Home] = {}
         self._mirrors: dict[RoomId, Mirror] = {}
         self._by_channel: dict[bytes, Mirror] = {}
-        self._pubsub: PubSub | None = None
-        self._unsubscribed: list[bytes] = []
-        self._subscribing: asyncio.Task[None] | None = None
+        self._listener = Listener(store.client, DEAF_AFTER)
+        self._hears_home = asyncio.Event()
         self._heard_home = asyncio.Event()
         self._beats = 0
-        self._unheard = 0
         self._leased = self._renewed = clock.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._told_trouble = False
@@ -113,9 +108,9 @@ class RedisBackend:
     async def open(self) -> None:
         """Connect, and begin to listen; raises Unavailable."""
         await self._store.settle()
-        self._pubsub = self._store.client.pubsub()
-        await self._pubsub.subscribe(self._home_channel)
-        self._start(self._listen())
+        self._listener.subscribe(self._home_channel)
+        self._start(self._listener.run(self._take, self._subscribed))
+        await _soon(self._hears_home)
         await self._lease()
         self._start(self._watch())
 
@@ -126,8 +121,6 @@ class RedisBackend:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._pubsub:
-            await self._pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py has no types for it
         await self._store.close()
 
     def publish(self, room: RoomId, event: RoomEvent) -> None:
@@ -318,24 +311,24 @@ class RedisBackend:
         if now - self._renewed >= RENEW_EVERY:
             self._renewed = now
             await self._reconcile()
-        await self._close_mirrors()
+        self._close_mirrors()
 
-    async def _close_mirrors(self) -> None:
+    def _close_mirrors(self) -> None:
         lived_in = {home.room for home in self._homes.values()}
         channels = {self._channel_of(room): room for room in self._mirrors if room not in lived_in}
         for channel, room in channels.items():
             del self._mirrors[room], self._by_channel[channel]
-        if self._pubsub and channels:
-            with suppress(RedisError, OSError):
-                await self._pubsub.unsubscribe(*channels)
+            self._listener.unsubscribe(channel)
 
     async def caught_up(self) -> None:
         """Wait until all has arrived here that the store has sent before now; raises Unavailable."""
         beats = self._beats
-        await self._lease()
         while self._beats == beats:
             self._heard_home.clear()
-            await self._heard_home.wait()
+            await self._lease()
+            with suppress(TimeoutError):  # its beat is lost where this process does not listen at the moment
+                async with asyncio.timeout(TRY_EVERY):
+                    await self._heard_home.wait()
         while self._tasks_of_moves():
             await asyncio.gather(*self._tasks_of_moves(), return_exceptions=True)
 
@@ -391,33 +384,11 @@ class RedisBackend:
         mirror = self._mirrors.get(room)
         if mirror is None:
             mirror = self._mirrors[room] = self._by_channel[self._channel_of(room)] = Mirror(room)
-            self._subscribe_soon(self._channel_of(room))
-        try:
-            async with asyncio.timeout(CATCH_UP_LIMIT):
-                await mirror.subscribed.wait()
-        except TimeoutError:
-            raise Unavailable("not subscribed") from None
+            self._listener.subscribe(self._channel_of(room))
+        await _soon(mirror.subscribed)
         if not mirror.ready.is_set():
             await self._load(mirror)
         return mirror
-
-    def _subscribe_soon(self, channel: bytes) -> None:
-        self._unsubscribed.append(channel)
-        if self._subscribing is None or self._subscribing.done():
-            self._subscribing = self._start(self._subscribe())
-
-    async def _subscribe(self) -> None:
-        """Subscribe to new channels; those of one moment go in one command. What fails is tried anew when asked for."""
-        await asyncio.sleep(0)
-        while self._unsubscribed:
-            channels, self._unsubscribed = self._unsubscribed, []
-            try:
-                assert self._pubsub  # noqa: S101 - opened before
-                await self._pubsub.subscribe(*channels)
-            except (RedisError, OSError) as error:
-                log.info("not subscribed", extra={"error": type(error).__name__})
-                for mirror in [self._by_channel.pop(channel) for channel in channels if channel in self._by_channel]:
-                    del self._mirrors[mirror.id]
 
     async def _load(self, mirror: Mirror) -> None:
         answer = await self._store.ask("snapshot", room=mirror.id)
@@ -447,52 +418,29 @@ class RedisBackend:
             if home.room == mirror.id and (view := mirror.view(visitor, since)):
                 show(self._hub, visitor, view, resumed=True)
 
-    async def _listen(self) -> None:
-        """Take in what arrives, forever; the client subscribes again by itself after each loss of its connection."""
-        while True:
-            try:
-                assert self._pubsub  # noqa: S101 - opened before
-                message = await self._pubsub.get_message(ignore_subscribe_messages=False, timeout=LEASE_EVERY)
-                if message:
-                    await self._take(message)
-            except (RedisError, OSError) as error:
-                log.info("not listening", extra={"error": type(error).__name__})
-                await asyncio.sleep(TRY_EVERY)
-            except BadRecord as error:
-                log.warning("bad record", extra={"why": str(error)})
-            except Exception:
-                log.exception("news failed")
-                await self._listen_anew()
-                await asyncio.sleep(TRY_EVERY)
+    async def _take(self, channel: bytes, data: bytes) -> None:
+        """Take in a message; a bad one harms no other."""
+        try:
+            if channel == self._home_channel:
+                self._take_home(codec.read_home_news(data))
+            elif mirror := self._by_channel.get(channel):
+                await self._take_room(mirror, data)
+        except BadRecord as error:
+            log.warning("bad record", extra={"why": str(error)})
+        except Exception:
+            log.exception("news failed")
 
-    async def _listen_anew(self) -> None:
-        """Drop the connection that listens: the client makes a new one and subscribes again."""
-        log.info("listening anew")
-        self._unheard = 0
-        connection: Any = self._pubsub and self._pubsub.connection  # redis-py has no type for it
-        if connection:
-            await connection.disconnect()
-
-    async def _take(self, message: dict[str, Any]) -> None:
-        channel: bytes = message["channel"]
-        mirror = self._by_channel.get(channel)
-        if message["type"] == "subscribe":
-            self._subscribed(channel, mirror)
-        elif message["type"] != "message":
-            return
-        elif channel == self._home_channel:
-            self._take_home(codec.read_home_news(message["data"]))
-        elif mirror:
-            await self._take_room(mirror, message["data"])
-
-    def _subscribed(self, channel: bytes, mirror: Mirror | None) -> None:
+    def _subscribed(self, channel: bytes) -> None:
         """The second time means that the connection was lost, and with it whatever was said meanwhile."""
-        if mirror and mirror.subscribed.is_set():
+        mirror = self._by_channel.get(channel)
+        if channel == self._home_channel:
+            if self._hears_home.is_set():
+                self._start(self._reconcile())
+            self._hears_home.set()
+        elif mirror and mirror.subscribed.is_set():
             self._start(self._read_anew(mirror))
         elif mirror:
             mirror.subscribed.set()
-        elif channel == self._home_channel and self._beats:
-            self._start(self._reconcile())
 
     async def _take_room(self, mirror: Mirror, data: bytes) -> None:
         try:
@@ -508,7 +456,6 @@ class RedisBackend:
         """Move a visitor who is at home here, unless it has moved on since."""
         if news.e == "beat":
             self._beats += 1
-            self._unheard = 0
             self._heard_home.set()
         elif news.e == "told":
             self._hub.tell(news.visitor, codec.unpack(news.event))
@@ -542,9 +489,6 @@ class RedisBackend:
 
     async def _lease(self) -> None:
         answer = await self._store.ask("lease", node=self._node, rooms=list(self._mirrors))
-        self._unheard += 1
-        if self._unheard > DEAF_AFTER:
-            await self._listen_anew()
         reached = answer["reached"] if isinstance(answer["reached"], dict) else {}
         for mirror in list(self._mirrors.values()):
             behind = not mirror.ready.is_set() or reached.get(mirror.id, -1) > mirror.n
@@ -637,6 +581,15 @@ class RedisBackend:
     def _is_wrong(self, home: Home, place: dict[str, str]) -> bool:
         is_connected = self._audience.is_connected(home.visitor.id)
         return is_connected and (bool(place.get("absent")) or (place["room"] or None) != home.room)
+
+
+async def _soon(heard: asyncio.Event) -> None:
+    """Wait for a subscription; raises Unavailable when it takes too long."""
+    try:
+        async with asyncio.timeout(CATCH_UP_LIMIT):
+            await heard.wait()
+    except TimeoutError:
+        raise Unavailable("not subscribed") from None
 
 
 def _named(name: str, number: int) -> dict[str, str]:

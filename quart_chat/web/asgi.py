@@ -95,7 +95,7 @@ class GuardedWebsocket(ASGIWebsocketConnection):
             hearing.cancel()
             handling.cancel()
             await asyncio.gather(hearing, handling, return_exceptions=True)
-            del self.scope["extensions"][SERVER_SEND]  # type: ignore[arg-type] # a circle through the server's stream
+            del self.scope["extensions"][SERVER_SEND]  # it makes a circle through the server's stream
         if not handling.cancelled():
             handling.result()
 

@@ -3,14 +3,17 @@
 import asyncio
 import itertools
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from quart_chat.backends.redis import RedisBackend
 from quart_chat.backends.store import Store, connect
 from quart_chat.chat import Chat
 from quart_chat.domain.events import OpenedElsewhere, PersonalEvent, RoomEvent
+from quart_chat.domain.ports import Unavailable
 from quart_chat.domain.rooms import RoomId
 from quart_chat.domain.visitors import Visitor, VisitorId
+from tests.faults.chaos import ChaosProxy
 from tests.town import Town
 
 T = TypeVar("T")
@@ -48,14 +51,19 @@ class Process:
 class RedisTown(Town):
     """Visitors come to the two processes by turns, and come back by the other one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, line: ChaosProxy | None = None) -> None:
+        """`line`, if there is one, is between the second process and the store."""
         self.loop = asyncio.new_event_loop()
         self.url = url
+        self.line = line
         super().__init__()
 
     def found(self) -> None:
         self.prefix = f"test-{next(prefixes)}"
-        self.processes = [Process(self, self.url, self.prefix) for _ in range(2)]
+        if self.line is not None:
+            self.loop.run_until_complete(self.line.__aenter__())
+        second = self.url if self.line is None else self.line.url.replace("http:", "redis:")
+        self.processes = [Process(self, url, self.prefix) for url in (self.url, second)]
         self.left_by = self.processes[0]
         self.dead: list[Process] = []
         self.backend, self.chat = self.processes[0].backend, self.processes[0].chat
@@ -69,6 +77,8 @@ class RedisTown(Town):
         """End both processes."""
         for process in self.processes:
             self.loop.run_until_complete(process.backend.close())
+        if self.line is not None:
+            self.loop.run_until_complete(self.line.__aexit__())
         self.loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -91,6 +101,27 @@ class RedisTown(Town):
             task.cancel()
         if process.backend is self.backend:
             self.backend, self.chat = self.living()[0].backend, self.living()[0].chat
+
+    def cut_off(self) -> Process:
+        """Let the second process reach the store no more; returns that process."""
+        assert self.line is not None
+        self.line.freeze()
+        self.dead.append(self.processes[1])
+        return self.processes[1]
+
+    def reunite(self) -> None:
+        """Let the second process reach the store again, and find out what it has missed."""
+        assert self.line is not None
+        self.line.reset()
+        self.line.thaw()
+        self.dead.remove(self.processes[1])
+        self.run(self._reunited(self.processes[1].backend._store))
+
+    async def _reunited(self, store: Store) -> None:
+        with suppress(Unavailable):
+            await store.ask("counts")
+        while store.is_away:  # noqa: ASYNC110 - it is found again by trying
+            await asyncio.sleep(0.05)
 
     def visitor(self, name: str, browser: str | None = None) -> Visitor:
         visitor = super().visitor(name, browser)

@@ -9,13 +9,14 @@ import pytest
 from quart_chat.chat import PARTNER_WAIT, RESUME_WINDOW
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.commands import Accuse, Enter, Seek, Typing
-from quart_chat.domain.events import Left, StartedTyping, Waiting, WentAway
+from quart_chat.domain.events import CameBack, Ending, Left, StartedTyping, Stood, Waiting, WentAway
 from quart_chat.domain.ports import Unavailable
 from quart_chat.domain.rooms import LOBBY, Kind, room_of
 from quart_chat.domain.safety import Accusation
 from tests.backends.conftest import STORES
 from tests.backends.redis_town import RedisTown
-from tests.backends.test_chat import enters_lobby, says, seeks
+from tests.backends.test_chat import enters_lobby, pair, says, seeks
+from tests.faults.chaos import ChaosProxy
 from tests.redis_server import RedisServer
 
 CODE = RoomCode("K7QM2X")
@@ -30,6 +31,14 @@ def server(request: pytest.FixtureRequest, store_of: Callable[[str], RedisServer
 @pytest.fixture
 def town(server: RedisServer) -> Iterator[RedisTown]:
     town = RedisTown(server.url)
+    yield town
+    town.close()
+
+
+@pytest.fixture
+def divided_town(server: RedisServer) -> Iterator[RedisTown]:
+    """One whose second process may be cut off from the store."""
+    town = RedisTown(server.url, ChaosProxy(server.url.replace("redis:", "http:")))
     yield town
     town.close()
 
@@ -78,6 +87,50 @@ def test_who_was_on_a_dead_process_goes_on_with_another(town: RedisTown) -> None
     assert town.resumes(ann)
     assert [message.text for message in town.last_view(ann).view.messages] == ["while you were away"]
     assert town.room_of(ann) == pair
+
+
+def test_a_process_cut_off_for_a_moment_misses_nothing_and_nobody_notices(divided_town: RedisTown) -> None:
+    town = divided_town
+    ann, bob, room = pair(town)
+    assert town.process_of(bob) is town.cut_off()
+    says(town, ann, room, "meanwhile")
+    town.passes(5)
+    town.reunite()
+    assert [message.text for message in town.last_view(bob).view.messages] == ["meanwhile"]
+    assert not any(isinstance(event, WentAway) for event in town.published[room])
+
+
+def test_a_process_cut_off_for_half_a_minute_comes_back_with_all_who_are_there(divided_town: RedisTown) -> None:
+    town = divided_town
+    ann, bob, room = pair(town)
+    cid, dot = enters_lobby(town, "Cid"), enters_lobby(town, "Dot")
+    town.cut_off()
+    says(town, ann, room, "meanwhile")
+    town.passes(LEASE + 2)
+    assert any(isinstance(event, WentAway) for event in town.published[room])
+    town.reunite()
+    assert any(isinstance(event, CameBack) for event in town.published[room])
+    assert [message.text for message in town.last_view(bob).view.messages] == ["meanwhile"]
+    assert town.room_of(ann) == town.room_of(bob) == room
+    assert town.room_of(cid) == town.room_of(dot) == LOBBY
+
+
+def test_whoever_was_cut_off_for_too_long_is_told_so_and_stands_at_the_door(divided_town: RedisTown) -> None:
+    town = divided_town
+    ann, bob, _ = pair(town)
+    cid, dot = enters_lobby(town, "Cid"), enters_lobby(town, "Dot")
+    cut_off = town.cut_off()
+    town.passes(RESUME_WINDOW + LEASE)
+    assert town.waits(ann)
+    eve = seeks(town, "Eve")
+    assert town.room_of(eve) == town.room_of(ann)
+    town.reunite()
+    gone, stays = (cid, dot) if town.process_of(cid) is cut_off else (dot, cid)
+    for visitor in (bob, gone):
+        assert town.told[visitor.id][-1] == Stood(Ending.EXPIRED)
+        assert town.room_of(visitor) is None
+    assert town.room_of(stays) == LOBBY
+    assert cut_off.backend._homes == {}
 
 
 def test_a_request_asked_again_is_answered_and_not_done_twice(town: RedisTown) -> None:
