@@ -9,18 +9,19 @@ store time and again.
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha1
 from itertools import islice
 from typing import Any, Protocol
 
 from quart_chat.backends import codec
 from quart_chat.backends.codec import BadRecord, HomeNews, listed
 from quart_chat.backends.listener import TRY_EVERY, Listener
-from quart_chat.backends.mirrors import Gap, Mirror
+from quart_chat.backends.mirrors import Mirror
+from quart_chat.backends.shared_rooms import SharedRooms, arrival_of
 from quart_chat.backends.store import Store
+from quart_chat.backends.tasks import Tasks
 from quart_chat.backends.telling import show
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import Ending, OpenedElsewhere, PersonalEvent, RoomEvent, Stood, Trouble, Waiting
@@ -47,7 +48,6 @@ DEAF_AFTER = 3 * LEASE_EVERY  # each lease is followed by a beat over the connec
 RENEW_EVERY = 60.0  # seconds; records live for 900
 RENEWED_AT_ONCE = 500  # visitors
 TOLD_AFTER = 3.0  # seconds of looking for the store until people are told; what is shorter nobody needs to know
-CATCH_UP_LIMIT = 3.0  # seconds for an event of a room to arrive before the room is read anew
 REASSEMBLY = 1.0  # seconds for all processes to put back their visitors after the store was reset
 CANDIDATES = 16  # names tried at once
 DEFAULT_THRESHOLDS = Thresholds()
@@ -94,14 +94,13 @@ class RedisBackend:
         self._thresholds = thresholds
         self._node = secrets.token_urlsafe(9)
         self._homes: dict[VisitorId, Home] = {}
-        self._mirrors: dict[RoomId, Mirror] = {}
-        self._by_channel: dict[bytes, Mirror] = {}
+        self._tasks = Tasks()
         self._listener = Listener(store.client, DEAF_AFTER)
+        self._rooms = SharedRooms(store, self._listener, hub, self._tasks, self._show_what_was_missed)
         self._hears_home = asyncio.Event()
         self._heard_home = asyncio.Event()
         self._beats = 0
         self._leased = self._renewed = clock.monotonic()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._told_trouble = False
         self._recovering = asyncio.Lock()
 
@@ -109,18 +108,16 @@ class RedisBackend:
         """Connect, and begin to listen; raises Unavailable."""
         await self._store.settle()
         self._listener.subscribe(self._home_channel)
-        self._start(self._listener.run(self._take, self._subscribed))
-        await _soon(self._hears_home)
+        self._tasks.start(self._listener.run(self._take, self._subscribed))
+        await arrival_of(self._hears_home)
         await self._lease()
-        self._start(self._watch())
+        self._tasks.start(self._watch())
 
     async def close(self) -> None:
         """Leave: whoever was at home here is at once somebody that another process may take up."""
         with suppress(Unavailable):
             await self._store.ask("leave_for_good", node=self._node)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         await self._store.close()
 
     def publish(self, room: RoomId, event: RoomEvent) -> None:
@@ -132,7 +129,7 @@ class RedisBackend:
         if self._audience.is_connected(visitor):
             self._hub.tell(visitor, event)
         else:
-            self._start(self._tell_elsewhere(visitor, event))
+            self._tasks.start(self._tell_elsewhere(visitor, event))
 
     async def create_room(self, code: RoomCode) -> bool:
         """Open an empty room."""
@@ -311,14 +308,7 @@ class RedisBackend:
         if now - self._renewed >= RENEW_EVERY:
             self._renewed = now
             await self._reconcile()
-        self._close_mirrors()
-
-    def _close_mirrors(self) -> None:
-        lived_in = {home.room for home in self._homes.values()}
-        channels = {self._channel_of(room): room for room in self._mirrors if room not in lived_in}
-        for channel, room in channels.items():
-            del self._mirrors[room], self._by_channel[channel]
-            self._listener.unsubscribe(channel)
+        self._rooms.close_all_but({home.room for home in self._homes.values()})
 
     async def caught_up(self) -> None:
         """Wait until all has arrived here that the store has sent before now; raises Unavailable."""
@@ -329,15 +319,11 @@ class RedisBackend:
             with suppress(TimeoutError):  # its beat is lost where this process does not listen at the moment
                 async with asyncio.timeout(TRY_EVERY):
                     await self._heard_home.wait()
-        while self._tasks_of_moves():
-            await asyncio.gather(*self._tasks_of_moves(), return_exceptions=True)
+        await self._tasks.finish("move")
 
     @property
     def _home_channel(self) -> bytes:
         return f"{self._store.prefix}:node:{self._node}".encode()
-
-    def _channel_of(self, room: RoomId) -> bytes:
-        return f"{self._store.prefix}:room:{sha1(room.encode()).hexdigest()}".encode()  # noqa: S324 - as the script names it
 
     def _new_pair(self) -> str:
         return f"pair-{self._new_pair_id()}"
@@ -351,20 +337,6 @@ class RedisBackend:
             self._homes.pop(visitor, None)
         return done
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._end)
-        return task
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, Unavailable):
-            log.error("task failed", exc_info=error)
-
-    def _tasks_of_moves(self) -> list[asyncio.Task[None]]:
-        return [task for task in self._tasks if task.get_name() == "move"]
-
     async def _tell_elsewhere(self, visitor: VisitorId, event: PersonalEvent) -> None:
         await self._store.ask("tell", visitor=visitor, event=codec.pack(event))
 
@@ -372,48 +344,13 @@ class RedisBackend:
         self, visitor: VisitorId, room: RoomId, n: int = 0, shown: RoomId | None = None, since: int | None = None
     ) -> None:
         """Show a room to a visitor who has come in by the room's event `n`, once that has arrived here."""
-        mirror = await self._mirror(room)
-        await self._wait_for(mirror, n)
+        mirror = await self._rooms.at(room, n)
         home = self._homes.get(visitor)
         same = room == shown
         if home and home.room == room and (view := mirror.view(visitor, since if same else None)):
             show(self._hub, visitor, view, resumed=same)
 
-    async def _mirror(self, room: RoomId) -> Mirror:
-        """The mirror of a room, ready."""
-        mirror = self._mirrors.get(room)
-        if mirror is None:
-            mirror = self._mirrors[room] = self._by_channel[self._channel_of(room)] = Mirror(room)
-            self._listener.subscribe(self._channel_of(room))
-        await _soon(mirror.subscribed)
-        if not mirror.ready.is_set():
-            await self._load(mirror)
-        return mirror
-
-    async def _load(self, mirror: Mirror) -> None:
-        answer = await self._store.ask("snapshot", room=mirror.id)
-        if answer and not mirror.ready.is_set():
-            for event in mirror.load(codec.read_snapshot(answer)):
-                self._hub.publish(mirror.id, event)
-            await self._announce(mirror)
-
-    async def _announce(self, mirror: Mirror) -> None:
-        async with mirror.heard:
-            mirror.heard.notify_all()
-
-    async def _wait_for(self, mirror: Mirror, n: int) -> None:
-        """Wait until a mirror has reached an event; when that was lost, read the room anew."""
-        try:
-            async with asyncio.timeout(CATCH_UP_LIMIT), mirror.heard:
-                await mirror.heard.wait_for(lambda: mirror.n >= n)
-        except TimeoutError:
-            await self._read_anew(mirror)
-
-    async def _read_anew(self, mirror: Mirror) -> None:
-        """Take a new snapshot of a room, and show to all who are in it here what they have missed."""
-        since = mirror.seq
-        mirror.forget()
-        await self._load(mirror)
+    def _show_what_was_missed(self, mirror: Mirror, since: int) -> None:
         for visitor, home in list(self._homes.items()):
             if home.room == mirror.id and (view := mirror.view(visitor, since)):
                 show(self._hub, visitor, view, resumed=True)
@@ -423,34 +360,21 @@ class RedisBackend:
         try:
             if channel == self._home_channel:
                 self._take_home(codec.read_home_news(data))
-            elif mirror := self._by_channel.get(channel):
-                await self._take_room(mirror, data)
+            else:
+                await self._rooms.take(channel, data)
         except BadRecord as error:
             log.warning("bad record", extra={"why": str(error)})
         except Exception:
             log.exception("news failed")
 
     def _subscribed(self, channel: bytes) -> None:
-        """The second time means that the connection was lost, and with it whatever was said meanwhile."""
-        mirror = self._by_channel.get(channel)
-        if channel == self._home_channel:
-            if self._hears_home.is_set():
-                self._start(self._reconcile())
+        """As with rooms, the second time means a loss."""
+        if channel != self._home_channel:
+            self._rooms.subscribed(channel)
+        elif self._hears_home.is_set():
+            self._tasks.start(self._reconcile())
+        else:
             self._hears_home.set()
-        elif mirror and mirror.subscribed.is_set():
-            self._start(self._read_anew(mirror))
-        elif mirror:
-            mirror.subscribed.set()
-
-    async def _take_room(self, mirror: Mirror, data: bytes) -> None:
-        try:
-            for event in list(mirror.take(codec.read_room_news(data))):
-                self._hub.publish(mirror.id, event)
-            await self._announce(mirror)
-        except Gap:
-            log.info("gap healed")
-            mirror.forget()
-            self._start(self._read_anew(mirror))
 
     def _take_home(self, news: HomeNews) -> None:
         """Move a visitor who is at home here, unless it has moved on since."""
@@ -473,7 +397,7 @@ class RedisBackend:
             self._hub.tell(visitor, Waiting(home.kind, news.waiting, news.left.member if news.left else None))
         elif news.e == "met":
             home.kind, home.room = Kind(news.kind), RoomId(news.room)
-            self._start(self._settle_in(visitor, home.room), name="move")
+            self._tasks.start(self._settle_in(visitor, home.room), name="move")
 
     async def _watch(self) -> None:
         """Find the store again whenever it was away."""
@@ -488,13 +412,8 @@ class RedisBackend:
                 log.exception("the store cannot be found again")
 
     async def _lease(self) -> None:
-        answer = await self._store.ask("lease", node=self._node, rooms=list(self._mirrors))
-        reached = answer["reached"] if isinstance(answer["reached"], dict) else {}
-        for mirror in list(self._mirrors.values()):
-            behind = not mirror.ready.is_set() or reached.get(mirror.id, -1) > mirror.n
-            if behind and mirror.lagging:
-                self._start(self._read_anew(mirror))
-            mirror.lagging = behind and not mirror.lagging
+        answer = await self._store.ask("lease", node=self._node, rooms=[mirror.id for mirror in self._rooms])
+        self._rooms.compare(answer["reached"] if isinstance(answer["reached"], dict) else {})
 
     async def _find_again(self) -> None:
         """Look whether the store answers; when it does, put everything right that has changed meanwhile."""
@@ -506,8 +425,8 @@ class RedisBackend:
         await self._lease()
         if was_reset:
             await self._put_back()
-        unready = [mirror for mirror in self._mirrors.values() if was_reset or not mirror.ready.is_set()]
-        await asyncio.gather(*(self._read_anew(mirror) for mirror in unready))
+        unready = [mirror for mirror in self._rooms if was_reset or not mirror.ready.is_set()]
+        await asyncio.gather(*(self._rooms.read_anew(mirror) for mirror in unready))
         if was_reset:
             await self._mend_pairs()
         await self._reconcile()
@@ -537,7 +456,7 @@ class RedisBackend:
 
     async def _put_one_back(self, home: Home) -> None:
         home.stamp = 0
-        mirror = self._mirrors.get(home.room) if home.room else None
+        mirror = self._rooms.find(home.room)
         await self._store.ask(
             "reassert",
             visitor=_record(home.visitor),
@@ -551,7 +470,7 @@ class RedisBackend:
     async def _mend_pairs(self) -> None:
         """Whose stranger nobody has put back looks for another one."""
         for home in list(self._homes.values()):
-            mirror = self._mirrors.get(home.room) if home.room and home.kind.is_pair else None
+            mirror = self._rooms.find(home.room) if home.kind.is_pair else None
             if home.room and mirror and mirror.partner_of(home.visitor.id) is None:
                 await self.part(home.room, home.visitor.id)
                 await self.seek(home.kind, home.visitor, home.name)
@@ -575,21 +494,12 @@ class RedisBackend:
             del self._homes[visitor.id]
             self._hub.tell(visitor.id, OpenedElsewhere())
         elif self._is_wrong(home, place):
-            mirror = self._mirrors.get(home.room) if home.room else None
+            mirror = self._rooms.find(home.room)
             await self.resume(visitor, home.room, mirror.seq if mirror else None)
 
     def _is_wrong(self, home: Home, place: dict[str, str]) -> bool:
         is_connected = self._audience.is_connected(home.visitor.id)
         return is_connected and (bool(place.get("absent")) or (place["room"] or None) != home.room)
-
-
-async def _soon(heard: asyncio.Event) -> None:
-    """Wait for a subscription; raises Unavailable when it takes too long."""
-    try:
-        async with asyncio.timeout(CATCH_UP_LIMIT):
-            await heard.wait()
-    except TimeoutError:
-        raise Unavailable("not subscribed") from None
 
 
 def _named(name: str, number: int) -> dict[str, str]:

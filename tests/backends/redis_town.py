@@ -150,7 +150,7 @@ class RedisTown(Town):
         return self.run(other.chat.resume(visitor, self.room_of(visitor), since))
 
     def speaker_of(self, room: RoomId) -> Process:
-        return next((process for process in self.living() if room in process.backend._mirrors), self.processes[0])
+        return next((process for process in self.living() if process.backend._rooms.find(room)), self.processes[0])
 
     def passes(self, seconds: float) -> None:
         self.run(self._ticks(self.clock.seconds + seconds))

@@ -174,7 +174,7 @@ def test_junk_in_a_channel_is_passed_over(town: RedisTown, server: RedisServer, 
     ann, bob = enters_lobby(town, "Ann"), enters_lobby(town, "Bob")
     for process in town.processes:
         server.command("PUBLISH", process.backend._home_channel.decode(), junk)
-        server.command("PUBLISH", process.backend._channel_of(LOBBY).decode(), junk)
+        server.command("PUBLISH", process.backend._rooms.channel_of(LOBBY).decode(), junk)
     says(town, ann, LOBBY, "still here")
     says(town, bob, LOBBY, "me too")
     assert town.heard_in(LOBBY) == ["still here", "me too"]
@@ -183,7 +183,8 @@ def test_junk_in_a_channel_is_passed_over(town: RedisTown, server: RedisServer, 
 def test_a_process_that_missed_events_reads_the_room_anew(town: RedisTown, server: RedisServer) -> None:
     ann, bob = enters_lobby(town, "Ann"), enters_lobby(town, "Bob")
     says(town, ann, LOBBY, "heard")
-    mirror = town.process_of(bob).backend._mirrors[LOBBY]
+    mirror = town.process_of(bob).backend._rooms.find(LOBBY)
+    assert mirror
     mirror.n -= 1  # as if this process had never heard of the last event
     says(town, ann, LOBBY, "after the gap")
     view = town.last_view(bob)
