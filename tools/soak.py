@@ -1,8 +1,9 @@
 """Let people come, talk, drop, resume and go for some minutes, then look whether anything is left of them.
 
-`python -m tools.soak MINUTES`. After a first, short round, which fills what is filled once, memory, tasks and
-descriptors are counted; after the long one they must be about the same. Before each count the chat's own clock leaps
-some hours, so that all it keeps for a while is let go. Exits with 1 when something has grown.
+`python -m tools.soak MINUTES`. First so many come that all which is kept to save work, and bounded, is full. Then
+there are rounds, each followed by a leap of some hours of the chat's own clock, so that all it keeps for a while is
+let go, and by a count of memory, tasks and descriptors. The last count must be about the same as that of the first
+rounds. Exits with 1 when something has grown.
 """
 
 import asyncio
@@ -23,7 +24,9 @@ from tests.faults.history import Witness
 
 PEOPLE = 60
 PLACES = ("/text", "/text", "/video", "/lobby", "/room")
-WARM_UP = 30.0  # seconds
+FIRST = 5_000  # visitors who come before the first count; more than the chat keeps the faces and messages of
+ROUND = 30.0  # seconds
+WARM_UP = 2  # rounds
 GROWN = 8.0  # MiB that memory may have grown, and
 TASKS_LEFT, FILES_LEFT = 5, 5  # how much more of these there may be
 LEAP = 7_200.0  # seconds; nothing but blocks and bans is kept for longer
@@ -91,11 +94,10 @@ def serve() -> None:
 async def main(minutes: float) -> None:
     """Soak a fresh chat."""
     async with running() as url:
-        await live(url, WARM_UP)
-        before = await at_rest(url)
+        await fill(url)
+        before = await rounds(url, WARM_UP)
         print(f"before: {before}", flush=True)
-        await live(url, 60 * minutes)
-        after = await at_rest(url)
+        after = await rounds(url, round(60 * minutes / ROUND))
         print(f"after {minutes:g} minutes: {after}", flush=True)
     if after.memory > before.memory + GROWN:
         sys.exit(f"memory has grown by {after.memory - before.memory:.1f} MiB")
@@ -114,6 +116,31 @@ async def running() -> AsyncIterator[str]:
     finally:
         process.terminate()
         await process.wait()
+
+
+async def rounds(url: str, number: int) -> Count:
+    """Let people live so many rounds, and count."""
+    count = await at_rest(url)
+    for _ in range(number):
+        await live(url, ROUND)
+        count = await at_rest(url)
+    return count
+
+
+async def fill(url: str) -> None:
+    """Let many come one after the other, speak in the lobby, and leave."""
+    async with asyncio.TaskGroup() as people:
+        for _ in range(PEOPLE):
+            people.create_task(pass_through(url, FIRST // PEOPLE))
+
+
+async def pass_through(url: str, visits: int) -> None:
+    for _ in range(visits):
+        guest = await (await Witness(url, "/lobby").connect()).enter("Guest")
+        await guest.say("Hello!")
+        await guest.has_no_answer_left_to_get()
+        await guest.send(do="leave", room=guest.room)
+        await guest.hang_up()
 
 
 async def live(url: str, seconds: float) -> None:
