@@ -125,7 +125,7 @@ class Report:
 
         costs = [ours("crowds", size) for size in self.rounds["crowds"][OURS.name][0]]
         spread = 100 * (max(costs) / min(costs) - 1)
-        slow = 100 * (ours("slow readers", "beside") / ours("slow readers", "alone") - 1)
+        slow = ours("slow readers", "added")
         waiting = self.rounds["claims"][OURS.name][0]
         claims = [ours("claims", number) for number in waiting]
         return [

@@ -113,7 +113,8 @@ def _percentile(delays: Sequence[float], percent: int) -> float:
 
 
 async def slow_readers(server: Server, number: int, seconds: float) -> Figures:
-    """p99 of the delay in ms for those who read, before and after one in a hundred stops reading; how many are cut.
+    """p99 of the delay in ms for those who read, before and after one in a hundred stops reading, and the percentage
+    that adds; how many are cut.
 
     Messages are long, so that those who do not read fill every buffer within `seconds`.
     """
@@ -130,7 +131,14 @@ async def slow_readers(server: Server, number: int, seconds: float) -> Figures:
     await asyncio.sleep(SETTLING)
     cut = sum(not line.is_open for line in stopped)
     hang_up(lines)
-    return {"alone": alone["p99"], "beside": beside["p99"], "cut": cut, "stopped": slow, "others": beside["others"]}
+    return {
+        "alone": alone["p99"],
+        "beside": beside["p99"],
+        "added": 100 * (beside["p99"] / alone["p99"] - 1),
+        "cut": cut,
+        "stopped": slow,
+        "others": beside["others"],
+    }
 
 
 async def idle(server: Server, number: int, seconds: float) -> Figures:

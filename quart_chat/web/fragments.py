@@ -91,7 +91,7 @@ def bubble(message: Message) -> Bubble:
         author.hue,
         pieces(message.text),
         sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        f"{sent_at:%H:%M}",
+        f"{sent_at.hour:02}:{sent_at.minute:02}",
         message.continued,
         is_big(message.text),
     )
