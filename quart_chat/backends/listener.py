@@ -5,10 +5,10 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from quart_chat.backends.store import Store
 from quart_chat.log import log
 
 TRY_EVERY = 0.5  # seconds between two tries to listen again
@@ -24,9 +24,9 @@ class Listener:
     one of them went on with half a connection and heard nothing any more.
     """
 
-    def __init__(self, client: Redis, deaf_after: float) -> None:
+    def __init__(self, store: Store, deaf_after: float) -> None:
         """Something must come every `deaf_after` seconds, else the connection counts as dead."""
-        self._pool = client.connection_pool
+        self._store = store
         self._deaf_after = deaf_after
         self._channels: dict[bytes, None] = {}
         self._wishes: dict[bytes, bool] = {}  # what the store has not been told yet
@@ -56,21 +56,22 @@ class Listener:
                 await asyncio.sleep(TRY_EVERY)
 
     async def _listen(self, take: Take, subscribed: Callable[[bytes], None]) -> None:
-        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        pool = self._store.client.connection_pool
+        connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
             self._connection = connection
             for channel in self._channels:
                 self._wish(channel, True)
             while True:
                 kind, channel, *rest = await self._read(connection)
-                if kind == b"message":
+                if kind in (b"message", b"smessage"):
                     await take(channel, rest[0])
-                elif kind == b"subscribe":
+                elif kind in (b"subscribe", b"ssubscribe"):
                     subscribed(channel)
         finally:
             self._connection = None
             await connection.disconnect(nowait=True)
-            await self._pool.release(connection)
+            await pool.release(connection)
 
     async def _read(self, connection: AbstractConnection) -> list[Any]:
         async with asyncio.timeout(self._deaf_after):
@@ -87,9 +88,10 @@ class Listener:
         await asyncio.sleep(0)
         while self._wishes and (connection := self._connection) and connection.is_connected:
             wishes, self._wishes = self._wishes, {}
+            sharded = b"S" if self._store.is_sharded else b""
             try:
                 for command, on in ((b"SUBSCRIBE", True), (b"UNSUBSCRIBE", False)):
                     if channels := [channel for channel, wish in wishes.items() if wish is on]:
-                        await connection.send_command(command, *channels, check_health=False)
+                        await connection.send_command(sharded + command, *channels, check_health=False)
             except (RedisError, OSError) as error:
                 log.info("not subscribed", extra={"error": type(error).__name__})

@@ -95,7 +95,7 @@ class RedisBackend:
         self._node = secrets.token_urlsafe(9)
         self._homes: dict[VisitorId, Home] = {}
         self._tasks = Tasks()
-        self._listener = Listener(store.client, DEAF_AFTER)
+        self._listener = Listener(store, DEAF_AFTER)
         self._rooms = SharedRooms(store, self._listener, hub, self._tasks, self._show_what_was_missed)
         self._hears_home = asyncio.Event()
         self._heard_home = asyncio.Event()

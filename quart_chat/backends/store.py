@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     ConnectionError,
+    MovedError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -26,6 +28,7 @@ from quart_chat.log import log
 ANSWER_LIMIT = 2.0  # seconds for the store to answer before it counts as away
 CONNECTIONS = 4  # of one process: one for scripts, one that listens, and some for reconnecting
 AT_ONCE = 64  # requests in one call, which keeps all other processes waiting
+SHARDED_SINCE = 7  # major version of Redis; Valkey names the one that it is compatible with
 ATTEMPTS = 2  # of a request whose answer was lost; the second is answered from the first, if that was done
 # What a store answers that is full, a replica, loading, reset, cut off from others, or busy.
 AILING = (OutOfMemoryError, ReadOnlyError, ConnectionError)
@@ -48,21 +51,30 @@ class Store:
 
     `epoch` names the life of the store's data: after a flush, a restart without data or a failover it is another one.
     Then the store counts as away until `settle` has agreed on the new one.
+
+    In a cluster all of one chat is in one slot, whichever node has that; its channels are sharded ones, since a message
+    on a plain one would be told to every node.
     """
 
     def __init__(self, client: Redis, prefix: str, clock: Clock) -> None:
-        self.client = client
-        self.prefix = prefix
+        self.client = self._first = client
+        self.is_sharded = False
         self.epoch = ""
         self.is_away = False
         self.is_stale = False
         self._clock = clock
+        self._prefix = prefix
+        self._is_cluster = False
         self._script = ""
         self._server = ""
         self._requests: list[Request] = []
         self._sending: asyncio.Task[None] | None = None
-        pool = client.connection_pool
-        pool.connection_kwargs["redis_connect_func"] = self._greet
+        client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
+
+    @property
+    def prefix(self) -> str:
+        """What all keys and channels begin with; known once the store has answered."""
+        return f"{{{self._prefix}}}" if self._is_cluster and "{" not in self._prefix else self._prefix
 
     async def ask(self, function: str, **arguments: Any) -> dict[str, Any]:
         """Call one of the script's functions; raises Unavailable."""
@@ -124,12 +136,17 @@ class Store:
             try:
                 async with asyncio.timeout(ANSWER_LIMIT):
                     answers = await self._run(requests)
+            except MovedError as moved:
+                await self._follow(moved)
+                continue
             except (RedisError, OSError, TimeoutError) as error:
                 why = type(error).__name__
                 continue
             for request, answer in zip(requests, answers, strict=True):
                 self._hand_over(request, answer)
             return
+        if self.client is not self._first:  # another node may have our slot by now; that one knows which
+            await self._go_to(self._first)
         self._lost(requests, why)
 
     def _only_settling(self, requests: list[Request]) -> list[Request]:
@@ -142,7 +159,8 @@ class Store:
             self._script = await self.client.script_load(SCRIPT)
         now, text = str(int(self._clock.wall() * 1000)), json.dumps([self._as_pair(request) for request in requests])
         try:
-            answers: list[Any] = await self.client.evalsha(self._script, 1, self.prefix, now, text)
+            publish = "SPUBLISH" if self.is_sharded else "PUBLISH"
+            answers: list[Any] = await self.client.evalsha(self._script, 1, self.prefix, now, text, publish)
         except NoScriptError:
             self._script = ""
             raise
@@ -174,12 +192,31 @@ class Store:
         await connection.on_connect()
         await connection.send_command("INFO", "server")
         info = await connection.read_response()
-        text = info.decode() if isinstance(info, bytes) else str(info)
-        server = next((line[7:].strip() for line in text.splitlines() if line.startswith("run_id:")), "")
+        about = _about(info.decode() if isinstance(info, bytes) else str(info))
+        server = about.get("run_id", "")
+        self._is_cluster = "cluster" in (about.get("redis_mode"), about.get("server_mode"))
+        self.is_sharded = self._is_cluster and int(about["redis_version"].partition(".")[0]) >= SHARDED_SINCE
         known, self._server = self._server, server
         if known and known != server:
             self.is_stale = True
             raise ConnectionError("another server answers")
+
+    async def _follow(self, moved: MovedError) -> None:
+        """Go on with the node of the cluster that has our slot."""
+        if not self.epoch:  # else it is a failover, and this node may know less
+            self._server = ""
+        pool = self.client.connection_pool
+        there = {**pool.connection_kwargs, "host": moved.host, "port": moved.port}
+        await self._go_to(Redis.from_pool(type(pool)(pool.connection_class, pool.max_connections, **there)))
+
+    async def _go_to(self, client: Redis) -> None:
+        old, self.client, self._script = self.client, client, ""
+        await old.aclose()
+
+
+def _about(info: str) -> dict[str, str]:
+    """What INFO says, by its names."""
+    return dict(re.findall(r"^(\w+):(.*?)\r?$", info, re.MULTILINE))
 
 
 def _fail(request: Request, error: Exception) -> None:

@@ -6,21 +6,27 @@ from typing import Any
 import pytest
 
 from tests.backends.redis_town import RedisTown
-from tests.redis_server import SERVERS, RedisServer, running
+from tests.redis_server import SERVERS, RedisServer, clustered, has_clusters, running
 from tests.town import MemoryTown, Town
 
 MISSING = pytest.param("", marks=pytest.mark.skip(reason="neither redis-server nor valkey-server is installed"))
 STORES: list[Any] = [*SERVERS] or [MISSING]
+CLUSTERS = [f"{name} as a cluster" for name in SERVERS if has_clusters(name)]
 
 
 @pytest.fixture(scope="session")
 def store_of() -> Iterator[Callable[[str], RedisServer]]:
     """Starts each program once; every town has a prefix of its own there."""
     with ExitStack() as stack:
-        yield cache(lambda program: stack.enter_context(running(program)))
+        yield cache(lambda name: _start(stack, name))
 
 
-@pytest.fixture(params=["memory", *STORES])
+def _start(stack: ExitStack, name: str) -> RedisServer:
+    program, _, as_a_cluster = name.partition(" ")
+    return stack.enter_context(clustered(program))[0] if as_a_cluster else stack.enter_context(running(program))
+
+
+@pytest.fixture(params=["memory", *STORES, *CLUSTERS])
 def town(request: pytest.FixtureRequest, store_of: Callable[[str], RedisServer]) -> Iterator[Town]:
     """One process with its memory, or two processes on a store."""
     if request.param == "memory":

@@ -10,7 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from quart_chat.backends.listener import Listener
-from quart_chat.backends.store import connect
+from quart_chat.app import SystemClock
+from quart_chat.backends.store import Store, connect
 from tests.backends.conftest import STORES
 from tests.faults.chaos import ChaosProxy
 from tests.redis_server import RedisServer
@@ -28,8 +29,8 @@ class Ear:
         self.line = line
         self.heard: list[bytes] = []
         self.subscribed: Counter[bytes] = Counter()
-        self.client = connect(line.url.replace("http:", "redis:"), self_signed=False)
-        self.listener = Listener(self.client, deaf_after)
+        self.behind = Store(connect(line.url.replace("http:", "redis:"), self_signed=False), "test", SystemClock())
+        self.listener = Listener(self.behind, deaf_after)
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self.listener.run(self._take, self._note))
@@ -38,7 +39,7 @@ class Ear:
     async def __aexit__(self, *_: object) -> None:
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
-        await self.client.aclose()
+        await self.behind.close()
 
     async def hears(self, channel: bytes, text: bytes) -> None:
         """Publish, and wait until that is heard."""

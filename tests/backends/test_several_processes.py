@@ -17,7 +17,7 @@ from tests.backends.conftest import STORES
 from tests.backends.redis_town import RedisTown
 from tests.backends.test_chat import enters_lobby, pair, says, seeks
 from tests.faults.chaos import ChaosProxy
-from tests.redis_server import RedisServer
+from tests.redis_server import SERVERS, RedisServer, clustered, has_clusters
 
 CODE = RoomCode("K7QM2X")
 LEASE = 30  # seconds a process is believed to live without a word of it
@@ -228,3 +228,14 @@ def test_typing_reaches_the_other_process(town: RedisTown) -> None:
     assert pair
     town.does(ann, Typing(pair))
     assert any(isinstance(event, StartedTyping) for event in town.published[pair])
+
+
+@pytest.mark.parametrize("program", [name for name in SERVERS if has_clusters(name)])
+def test_a_chat_is_found_whichever_node_of_a_cluster_is_asked(program: str) -> None:
+    with clustered(program, nodes=2) as nodes:
+        for node in nodes:
+            town = RedisTown(node.url)
+            ann, _ = enters_lobby(town, "Ann"), enters_lobby(town, "Bob")
+            says(town, ann, LOBBY, "on whatever node")
+            assert town.heard_in(LOBBY) == ["on whatever node"]
+            town.close()
