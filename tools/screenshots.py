@@ -13,9 +13,10 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.conftest import GENEROUS, QUIET
+from tests.browser.conftest import QUIET
 from tests.browser.stories import DESKTOP, PHONE, Visitor, Visitors
 from tests.browser.test_video import FAKE_DEVICES, Caller
+from tests.web.guest import GENEROUS
 from tools.install_test_programs import chromium
 
 ROOT = Path(__file__).resolve().parents[1]

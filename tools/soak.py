@@ -11,7 +11,7 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ import httpx
 from websockets.exceptions import WebSocketException
 
 from quart_chat.app import SystemClock, create_app
-from quart_chat.settings import Settings
 from tests.faults.history import Witness
+from tests.web.guest import GENEROUS
 
 PEOPLE = 60
 PLACES = ("/text", "/text", "/video", "/lobby", "/room")
@@ -32,17 +32,6 @@ TASKS_LEFT, FILES_LEFT = 5, 5  # how much more of these there may be
 LEAP = 7_200.0  # seconds; nothing but blocks and bans is kept for longer
 EMPTY_WITHIN = 30.0  # seconds
 PAGE = 4096  # bytes
-
-UNLIMITED = Settings(
-    frames_per_minute=60_000,
-    frame_burst=10_000,
-    messages_per_5s=10_000,
-    skips_per_minute=10_000,
-    sockets_per_address=1_000,
-    handshakes_per_minute=60_000,
-    rooms_per_minute=10_000,
-    log_level="ERROR",
-)
 
 SERVE = "from tools.soak import serve; serve()"
 
@@ -73,7 +62,7 @@ def serve() -> None:
 
     def create() -> Quart:
         clock = LeapingClock()
-        app = create_app(UNLIMITED, clock)
+        app = create_app(replace(GENEROUS, log_level="ERROR"), clock)
 
         @app.get("/leap")
         async def leap() -> str:

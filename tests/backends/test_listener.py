@@ -9,8 +9,8 @@ from typing import Self
 import pytest
 from redis.asyncio import Redis
 
-from quart_chat.backends.listener import Listener
 from quart_chat.app import SystemClock
+from quart_chat.backends.listener import Listener
 from quart_chat.backends.store import Store, connect
 from tests.backends.conftest import STORES
 from tests.faults.chaos import ChaosProxy

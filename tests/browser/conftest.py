@@ -4,26 +4,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from quart_chat.settings import Settings
 from tests.browser.stories import PATIENCE, Line, MovableClock, Visitors
-from tests.web.guest import serving
+from tests.web.guest import GENEROUS, serving
 from tools.install_test_programs import chromium
 
 # What a browser does on its own account is no part of a story, and costs time.
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-# All visitors of a story come from one address, and faster than people do.
-GENEROUS = Settings(
-    frames_per_minute=60_000,
-    frame_burst=10_000,
-    messages_per_5s=10_000,
-    sockets_per_address=1_000,
-    handshakes_per_minute=60_000,
-    rooms_per_minute=1_000,
-    wrong_codes_per_minute=1_000,
 )
 
 expect.set_options(timeout=PATIENCE)

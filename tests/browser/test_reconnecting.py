@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.conftest import GENEROUS
 from tests.browser.stories import LOST_CONNECTION, Line, MovableClock, Visitor, Visitors
-from tests.web.guest import Guest, serving
+from tests.web.guest import GENEROUS, Guest, serving
 
 pytestmark = pytest.mark.browser
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import GENEROUS
 from tests.browser.stories import Visitors
 from tests.browser.test_video import Caller, caller, cameras
-from tests.web.guest import serving
+from tests.web.guest import GENEROUS, serving
 
 pytestmark = [
     pytest.mark.browser,

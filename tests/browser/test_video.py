@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, async_playwright, expect
 
-from tests.browser.conftest import GENEROUS, QUIET
+from tests.browser.conftest import QUIET
 from tests.browser.stories import LOST_CONNECTION, PHONE, Line, Visitor, Visitors
-from tests.web.guest import serving
+from tests.web.guest import GENEROUS, serving
 from tools.install_test_programs import chromium
 
 pytestmark = pytest.mark.browser

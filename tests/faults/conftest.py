@@ -6,8 +6,7 @@ from quart_chat.app import create_app
 from quart_chat.settings import Settings
 from tests.faults.history import Crowd
 from tests.town import TownClock
-from tests.web.conftest import GENEROUS
-from tests.web.guest import serving
+from tests.web.guest import GENEROUS, serving
 
 EAGER = 0.01  # seconds between two looks at the clock, so that no test waits for the next second
 

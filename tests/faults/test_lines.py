@@ -15,8 +15,8 @@ from quart_chat.domain.rooms import LOBBY
 from tests.faults.chaos import ChaosProxy
 from tests.faults.history import Crowd, Witness, check_history
 from tests.town import TownClock
-from tests.web.conftest import GENEROUS
 from tests.web.echo_app import serving
+from tests.web.guest import GENEROUS
 from tests.web.test_server import until
 
 pytestmark = pytest.mark.faults

@@ -13,7 +13,7 @@ from quart_chat.domain.rooms import LOBBY, LOG_LENGTH
 from quart_chat.settings import Settings
 from tests.faults.history import Crowd, Witness, check_history
 from tests.town import TownClock
-from tests.web.conftest import GENEROUS
+from tests.web.guest import GENEROUS
 from tests.web.test_server import until
 
 pytestmark = pytest.mark.faults

@@ -2,19 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from quart_chat.settings import Settings
-from tests.web.guest import Company, serving
-
-GENEROUS = Settings(
-    frames_per_minute=60_000,
-    frame_burst=10_000,
-    messages_per_5s=10_000,
-    sockets_per_address=1_000,
-    handshakes_per_minute=60_000,
-    skips_per_minute=10_000,
-    rooms_per_minute=1_000,
-    wrong_codes_per_minute=1_000,
-)
+from tests.web.guest import GENEROUS, Company, serving
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ from typing import cast
 
 import pytest
 
-from tests.web.conftest import GENEROUS
-from tests.web.guest import Company, Guest, serving
+from tests.web.guest import GENEROUS, Company, Guest, serving
 
 
 @pytest.fixture
