@@ -9,7 +9,8 @@ from statistics import median
 
 from bench.chart import Group, Row, draw
 from bench.machine import machine, versions
-from bench.rounds import ONE, TALKERS, TWO, Rounds
+from bench.rounds import ONE, TWO, Rounds
+from bench.scenarios import TALKERS
 from bench.servers import CHATS, FASTAPI, OURS, PICOWS, WEBSOCKETS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.claims import claim_cost
 from bench.crowd import gather_guests, hang_up
 from bench.scenarios import (
+    TALKERS,
     Figures,
     crowds,
     cut_and_resume,
@@ -18,7 +19,6 @@ from bench.scenarios import (
 )
 from bench.servers import CHATS, FASTAPI, OURS, Chat, Server, running, sharing
 
-TALKERS = 25
 ONE, TWO = "one process in memory", "two processes on Redis"
 FEW, SLOWLY = 10, 50.0  # members, and messages a second, where only the way of one message counts
 CALM = 0.6  # of FastAPI's saturation: the load at which delays are compared
@@ -106,7 +106,7 @@ class Benchmark:
 
     async def _ours_alone(self) -> None:
         size = self._size
-        await self._alone("slow readers", lambda server: slow_readers(server, size.members, 5 * size.seconds))
+        await self._alone("slow readers", lambda server: slow_readers(server, size.members, size.seconds))
         await self._alone("crowds", lambda server: crowds(server, size.crowd_sizes, size.seconds))
         await self._alone("matches", lambda server: matches(server, size.pairs))
         await self._alone("cut", lambda server: cut_and_resume(server, size.cut))

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 from itertools import count
+from statistics import median
 
 from bench.crowd import (
     MARK,
@@ -28,6 +29,8 @@ RECONNECT_AFTER = 0.5, 0.3  # seconds, and the part by which each page varies it
 LONGEST_PAUSE = 5.0  # seconds between two tries to reconnect, as our page has it
 SEEN_BEFORE_GROWTH = 200  # connections that fill what a server makes once, before memory is compared
 AT_THE_DOOR = 50  # newcomers at the same time
+TURNS = 9  # of all reading and some not
+TALKERS = 25
 LONG_MESSAGES, LETTERS = 100.0, 1_500  # how many a second, and how long each of them is
 
 Figures = dict[str, float]
@@ -73,10 +76,17 @@ async def crowds(server: Server, sizes: Sequence[int], seconds: float) -> Figure
     return figures
 
 
-async def delay(
-    server: Server, lines: Sequence[Line], talkers: int, rate: float, seconds: float, letters: int = 0
-) -> Figures:
+async def delay(server: Server, lines: Sequence[Line], talkers: int, rate: float, seconds: float) -> Figures:
     """From a message's sending to its last receiver, in ms, with `rate` messages a second at random moments."""
+    before = server.usage()
+    delays = await measure_delays(server, lines, talkers, rate, seconds)
+    return {"p50": _percentile(delays, 50), "p99": _percentile(delays, 99), **_shares(before, server.usage())}
+
+
+async def measure_delays(
+    server: Server, lines: Sequence[Line], talkers: int, rate: float, seconds: float, letters: int = 0
+) -> list[float]:
+    """The delay of each message, in seconds."""
     chance, loop = random.Random(5), asyncio.get_running_loop()
     speakers = spread_over(lines, talkers)
     sent: dict[bytes, float] = {}
@@ -91,10 +101,11 @@ async def delay(
 
     for line in lines:
         line.hear = hear
-    before, due = server.usage(), loop.time()
+    due = loop.time()
+    end = due + seconds
     for number in count():
         due += chance.expovariate(rate)
-        if due > before.clock + seconds:
+        if due > end:
             break
         await asyncio.sleep(due - loop.time())
         mark = str(number).encode()
@@ -102,9 +113,8 @@ async def delay(
         sent[mark], missing[mark] = due, len(lines)
         server.chat.manners.say(speakers[number % talkers], text_with(f"~~{number}~", letters))
     await until(lambda: len(delays) == len(sent), "messages are lost")
-    after = server.usage()
     fall_silent(lines)
-    return {"p50": _percentile(delays, 50), "p99": _percentile(delays, 99), **_shares(before, after)}
+    return delays
 
 
 def _percentile(delays: Sequence[float], percent: int) -> float:
@@ -113,32 +123,30 @@ def _percentile(delays: Sequence[float], percent: int) -> float:
 
 
 async def slow_readers(server: Server, number: int, seconds: float) -> Figures:
-    """p99 of the delay in ms for those who read, before and after one in a hundred stops reading, and the percentage
-    that adds; how many are cut.
+    """p99 of the delay in ms for those who read, while all do and while one in a hundred does not; how many are cut.
 
-    Messages are long, so that those who do not read fill every buffer within `seconds`.
+    Both are measured by turns, of which each has a p99 and the median counts: the machine is not the same from one
+    minute to the next. Messages are long, so that those who do not read fill their buffers.
     """
     lines = await gather_guests(server, number)
     slow = number // 100
     readers, stopped = lines[slow:], lines[:slow]
-    await delay(server, readers, 25, LONG_MESSAGES, SETTLING, LETTERS)
-    alone = await delay(server, readers, 25, LONG_MESSAGES, seconds, LETTERS)
-    for line in stopped:
-        line.stop_reading()
-    beside = await delay(server, readers, 25, LONG_MESSAGES, seconds, LETTERS)
-    for line in stopped:
-        line.read_on()
-    await asyncio.sleep(SETTLING)
+    alone, beside = list[float](), list[float]()  # the p99 of each turn
+    await measure_delays(server, readers, TALKERS, LONG_MESSAGES, SETTLING, LETTERS)
+    before = server.usage()
+    for _ in range(TURNS):
+        alone.append(_percentile(await measure_delays(server, readers, TALKERS, LONG_MESSAGES, seconds, LETTERS), 99))
+        for line in stopped:
+            line.stop_reading()
+        beside.append(_percentile(await measure_delays(server, readers, TALKERS, LONG_MESSAGES, seconds, LETTERS), 99))
+        for line in stopped:
+            line.read_on()
+        await asyncio.sleep(SETTLING)
+    figures = {"alone": median(alone), "beside": median(beside)}
+    figures["added"] = 100 * (figures["beside"] / figures["alone"] - 1)
     cut = sum(not line.is_open for line in stopped)
     hang_up(lines)
-    return {
-        "alone": alone["p99"],
-        "beside": beside["p99"],
-        "added": 100 * (beside["p99"] / alone["p99"] - 1),
-        "cut": cut,
-        "stopped": slow,
-        "others": beside["others"],
-    }
+    return {**figures, "cut": cut, "stopped": slow, "others": _shares(before, server.usage())["others"]}
 
 
 async def idle(server: Server, number: int, seconds: float) -> Figures:
