@@ -53,7 +53,9 @@ class Listener:
                 await self._listen(take, subscribed)
             except (RedisError, OSError, TimeoutError) as error:
                 log.info("not listening", extra={"error": type(error).__name__})
-                await asyncio.sleep(TRY_EVERY)
+            except Exception:
+                log.exception("listening failed")
+            await asyncio.sleep(TRY_EVERY)
 
     async def _listen(self, take: Take, subscribed: Callable[[bytes], None]) -> None:
         pool = self._store.client.connection_pool
@@ -63,7 +65,7 @@ class Listener:
             for channel in self._channels:
                 self._wish(channel, True)
             while True:
-                kind, channel, *rest = await self._read(connection)
+                kind, channel, *rest = await self._read(connection) or (b"", b"")
                 if kind in (b"message", b"smessage"):
                     await take(channel, rest[0])
                 elif kind in (b"subscribe", b"ssubscribe"):
@@ -73,9 +75,10 @@ class Listener:
             await connection.disconnect(nowait=True)
             await pool.release(connection)
 
-    async def _read(self, connection: AbstractConnection) -> list[Any]:
+    async def _read(self, connection: AbstractConnection) -> list[Any] | None:
+        """What comes; None for what the client has kept to itself, as news of a server's maintenance."""
         async with asyncio.timeout(self._deaf_after):
-            news: list[Any] = await connection.read_response(timeout=math.inf, push_request=True)
+            news: list[Any] | None = await connection.read_response(timeout=math.inf, push_request=True)
             return news
 
     def _wish(self, channel: bytes, on: bool) -> None:
@@ -86,12 +89,17 @@ class Listener:
     async def _tell(self) -> None:
         """Tell the store what is wished; where that fails, `run` finds out by reading, and wishes anew."""
         await asyncio.sleep(0)
-        while self._wishes and (connection := self._connection) and connection.is_connected:
+        while self._wishes and self._connection:
             wishes, self._wishes = self._wishes, {}
-            sharded = b"S" if self._store.is_sharded else b""
-            try:
-                for command, on in ((b"SUBSCRIBE", True), (b"UNSUBSCRIBE", False)):
-                    if channels := [channel for channel, wish in wishes.items() if wish is on]:
-                        await connection.send_command(sharded + command, *channels, check_health=False)
-            except (RedisError, OSError) as error:
-                log.info("not subscribed", extra={"error": type(error).__name__})
+            for command, on in ((b"SUBSCRIBE", True), (b"UNSUBSCRIBE", False)):
+                if channels := [channel for channel, wish in wishes.items() if wish is on]:
+                    await self._send(b"S" + command if self._store.is_sharded else command, channels)
+
+    async def _send(self, command: bytes, channels: list[bytes]) -> None:
+        connection = self._connection
+        if connection is None or not connection.is_connected:  # else `send_command` would connect
+            return
+        try:
+            await connection.send_command(command, *channels, check_health=False)
+        except Exception as error:  # whatever the client raises that is disconnected in the middle of it
+            log.info("not subscribed", extra={"error": type(error).__name__})

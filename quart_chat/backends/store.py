@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ ANSWER_LIMIT = 2.0  # seconds for the store to answer before it counts as away
 CONNECTIONS = 4  # of one process: one for scripts, one that listens, and some for reconnecting
 AT_ONCE = 64  # requests in one call, which keeps all other processes waiting
 SHARDED_SINCE = 7  # major version of Redis; Valkey names the one that it is compatible with
+MOVES = 2  # from node to node of a cluster for one call
 ATTEMPTS = 2  # of a request whose answer was lost; the second is answered from the first, if that was done
 # What a store answers that is full, a replica, loading, reset, cut off from others, or busy.
 AILING = (OutOfMemoryError, ReadOnlyError, ConnectionError)
@@ -66,7 +68,8 @@ class Store:
         self._prefix = prefix
         self._is_cluster = False
         self._script = ""
-        self._server = ""
+        self._servers: dict[tuple[str, int], str] = {}  # who answers at which address
+        self._node: tuple[str, int] | None = None  # of a cluster that has our slot, when it is not the first
         self._requests: list[Request] = []
         self._sending: asyncio.Task[None] | None = None
         client.connection_pool.connection_kwargs["redis_connect_func"] = self._greet
@@ -121,14 +124,16 @@ class Store:
             requests, self._requests = self._requests[:AT_ONCE], self._requests[AT_ONCE:]
             try:
                 await self._send(requests)
-            except BaseException:
+            except BaseException as error:
                 for request in requests:
                     _fail(request, Unavailable("the store does not answer"))
-                raise
+                if not isinstance(error, Exception):
+                    raise
+                log.exception("asking failed")
 
     async def _send(self, requests: list[Request]) -> None:
-        why = ""
-        for _ in range(1 if self.is_away else ATTEMPTS):
+        why, tries, moves = "", 1 if self.is_away else ATTEMPTS, 0
+        while tries and moves <= MOVES:
             if self.is_stale:
                 requests = self._only_settling(requests)
             if not requests:
@@ -137,15 +142,15 @@ class Store:
                 async with asyncio.timeout(ANSWER_LIMIT):
                     answers = await self._run(requests)
             except MovedError as moved:
+                why, moves = "moved", moves + 1
                 await self._follow(moved)
-                continue
             except (RedisError, OSError, TimeoutError) as error:
-                why = type(error).__name__
-                continue
-            for request, answer in zip(requests, answers, strict=True):
-                self._hand_over(request, answer)
-            return
-        if self.client is not self._first:  # another node may have our slot by now; that one knows which
+                why, tries = type(error).__name__, tries - 1
+            else:
+                for request, answer in zip(requests, answers, strict=True):
+                    self._hand_over(request, answer)
+                return
+        if self.client is not self._first:  # another node may have our slot by now; the first one knows which
             await self._go_to(self._first)
         self._lost(requests, why)
 
@@ -196,22 +201,25 @@ class Store:
         server = about.get("run_id", "")
         self._is_cluster = "cluster" in (about.get("redis_mode"), about.get("server_mode"))
         self.is_sharded = self._is_cluster and int(about["redis_version"].partition(".")[0]) >= SHARDED_SINCE
-        known, self._server = self._server, server
-        if known and known != server:
+        address = getattr(connection, "host", ""), getattr(connection, "port", 0)
+        known, self._servers[address] = self._servers.get(address, server), server
+        if known != server:
             self.is_stale = True
             raise ConnectionError("another server answers")
 
     async def _follow(self, moved: MovedError) -> None:
-        """Go on with the node of the cluster that has our slot."""
-        if not self.epoch:  # else it is a failover, and this node may know less
-            self._server = ""
+        """Go on with the node of the cluster that has our slot; one that has taken it over may know less."""
+        there = moved.host, moved.port
+        self.is_stale = self.is_stale or (bool(self.epoch) and there != self._node)
+        self._node = there
         pool = self.client.connection_pool
-        there = {**pool.connection_kwargs, "host": moved.host, "port": moved.port}
-        await self._go_to(Redis.from_pool(type(pool)(pool.connection_class, pool.max_connections, **there)))
+        kwargs = {**pool.connection_kwargs, "host": moved.host, "port": moved.port}
+        await self._go_to(Redis.from_pool(type(pool)(pool.connection_class, pool.max_connections, **kwargs)))
 
     async def _go_to(self, client: Redis) -> None:
         old, self.client, self._script = self.client, client, ""
-        await old.aclose()
+        with suppress(RedisError, OSError, TimeoutError):
+            await old.aclose()
 
 
 def _about(info: str) -> dict[str, str]:

@@ -140,6 +140,7 @@ class Channel:
         self._renderer = renderer
         self._loop = asyncio.get_running_loop()
         self._members: dict[VisitorId, Session] = {}  # in the order of their coming
+        self._left: set[Session] = set()  # since the batch that is being written was begun
         self._batches: deque[Batch] = deque([Batch(0)])
         self._writing: Iterator[None] | None = None
         self._people = PeopleChanged()
@@ -152,12 +153,15 @@ class Channel:
         """Let a session listen from now on. Its view holds all that waits to be sent, so that is kept from it."""
         self._seal()
         session.first_batch = self._batches[-1].number
+        self._left.discard(session)
         self._members[session.visitor.id] = session
 
     def remove(self, session: Session) -> None:
         """Let a session listen no longer."""
         if self._members.get(session.visitor.id) is session:
             del self._members[session.visitor.id]
+            if self._writing is not None:
+                self._left.add(session)
 
     def publish(self, event: RoomEvent) -> None:
         """Send an event to all members, soon; joins and leaves are gathered when there are many."""
@@ -222,10 +226,15 @@ class Channel:
             batch = self._batches.popleft()
             kept, frames = self._kept(batch), dict[str, Frame]()
             members = iter(list(self._members.values()))
+            self._left.clear()
             while some := tuple(islice(members, WRITES_AT_ONCE)):
-                self._write_to(some, batch, kept, frames)
+                self._write_to(self._still_here(some), batch, kept, frames)
                 if len(some) == WRITES_AT_ONCE:
                     yield
+
+    def _still_here(self, members: tuple[Session, ...]) -> tuple[Session, ...]:
+        """Whoever has left meanwhile may be in another room, and must not read there what is said in this one."""
+        return tuple(session for session in members if session not in self._left) if self._left else members
 
     def _write_to(
         self,

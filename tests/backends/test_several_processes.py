@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from quart_chat.backends.store import Store
 from quart_chat.chat import PARTNER_WAIT, RESUME_WINDOW
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.commands import Accuse, Enter, Seek, Typing
@@ -230,12 +231,40 @@ def test_typing_reaches_the_other_process(town: RedisTown) -> None:
     assert any(isinstance(event, StartedTyping) for event in town.published[pair])
 
 
-@pytest.mark.parametrize("program", [name for name in SERVERS if has_clusters(name)])
-def test_a_chat_is_found_whichever_node_of_a_cluster_is_asked(program: str) -> None:
-    with clustered(program, nodes=2) as nodes:
-        for node in nodes:
-            town = RedisTown(node.url)
-            ann, _ = enters_lobby(town, "Ann"), enters_lobby(town, "Bob")
-            says(town, ann, LOBBY, "on whatever node")
-            assert town.heard_in(LOBBY) == ["on whatever node"]
-            town.close()
+@pytest.fixture(params=[name for name in SERVERS if has_clusters(name)])
+def nodes(request: pytest.FixtureRequest) -> Iterator[list[RedisServer]]:
+    with clustered(request.param, nodes=2) as nodes:
+        yield nodes
+
+
+def test_a_chat_is_found_whichever_node_of_a_cluster_is_asked(nodes: list[RedisServer]) -> None:
+    for node in nodes:
+        town = RedisTown(node.url)
+        ann, _ = enters_lobby(town, "Ann"), enters_lobby(town, "Bob")
+        says(town, ann, LOBBY, "on whatever node")
+        assert town.heard_in(LOBBY) == ["on whatever node"]
+        town.close()
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_chat_goes_on_when_its_node_of_a_cluster_was_away(nodes: list[RedisServer], asked: int) -> None:
+    town = RedisTown(nodes[asked].url)
+    ann, _ = enters_lobby(town, "Ann"), enters_lobby(town, "Bob")
+    stores = [process.backend._store for process in town.processes]
+    epoch = stores[0].epoch
+    for node in nodes:
+        node.freeze()
+    with pytest.raises(Unavailable):
+        town.run(stores[0].ask("counts"))
+    for node in nodes:
+        node.thaw()
+    town.run(all_found_again(stores))
+    says(town, ann, LOBBY, "again")
+    assert town.heard_in(LOBBY) == ["again"]
+    assert [store.epoch for store in stores] == [epoch, epoch]
+    town.close()
+
+
+async def all_found_again(stores: list[Store]) -> None:
+    while any(store.is_away for store in stores):  # noqa: ASYNC110 - they are found by trying
+        await asyncio.sleep(0.05)

@@ -176,6 +176,17 @@ async def test_who_leaves_still_gets_what_was_said_before(house: House) -> None:
     assert ann.frames == ["[last words:en]", "<Stood>"]
 
 
+async def test_who_leaves_a_crowd_that_is_being_written_to_reads_nothing_of_it_elsewhere(house: House) -> None:
+    guests = [house.enters(f"guest {number}") for number in range(2 * WRITES_AT_ONCE)]
+    house.says("to the crowd")
+    await asyncio.sleep(0)
+    goes, last = visitor_of(PageToken(f"guest {len(guests) - 1}")), guests[-1]
+    house.hub.tell(goes, Talking(View(RoomId("elsewhere"), Kind.ROOM, Member(goes, "last"), (), 0, ())))
+    await settle()
+    assert last.frames == ["<Talking>"]
+    assert all(guest.frames == ["[to the crowd:en]"] for guest in guests[:-1])
+
+
 async def test_the_first_join_is_told_at_once_and_the_next_ones_are_gathered(house: House) -> None:
     ann = house.enters("Ann")
     for number in range(4):
