@@ -9,7 +9,7 @@ store time and again.
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -51,6 +51,8 @@ TOLD_AFTER = 3.0  # seconds of looking for the store until people are told; what
 REASSEMBLY = 1.0  # seconds for all processes to put back their visitors after the store was reset
 CANDIDATES = 16  # names tried at once
 DEFAULT_THRESHOLDS = Thresholds()
+
+Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ class RedisBackend:
         self._beats = 0
         self._leased = self._renewed = clock.monotonic()
         self._told_trouble = False
+        self._was_reset = False  # and not everybody is back yet
         self._recovering = asyncio.Lock()
 
     async def open(self) -> None:
@@ -411,25 +414,29 @@ class RedisBackend:
             except Exception:
                 log.exception("the store cannot be found again")
 
-    async def _lease(self) -> None:
-        answer = await self._store.ask("lease", node=self._node, rooms=[mirror.id for mirror in self._rooms])
+    async def _lease(self, ask: Ask | None = None) -> None:
+        ask = ask or self._store.ask
+        answer = await ask("lease", node=self._node, rooms=[mirror.id for mirror in self._rooms])
         self._rooms.compare(answer["reached"] if isinstance(answer["reached"], dict) else {})
 
     async def _find_again(self) -> None:
         """Look whether the store answers; when it does, put everything right that has changed meanwhile."""
         telling = asyncio.get_running_loop().call_later(TOLD_AFTER, self._tell_trouble, True)
         try:
-            was_reset = await self._settled()
+            self._was_reset = await self._settled() or self._was_reset
         finally:
             telling.cancel()
-        await self._lease()
+        await self._lease(self._store.try_again)
+        was_reset = self._was_reset
         if was_reset:
             await self._put_back()
+        self._store.is_away = False  # not before: a room that is not put back yet would refuse what is said in it
         unready = [mirror for mirror in self._rooms if was_reset or not mirror.ready.is_set()]
         await asyncio.gather(*(self._rooms.read_anew(mirror) for mirror in unready))
         if was_reset:
             await self._mend_pairs()
         await self._reconcile()
+        self._was_reset = False
         log.info("store back", extra={"reset": was_reset})
         if self._told_trouble:
             self._tell_trouble(False)
@@ -438,9 +445,7 @@ class RedisBackend:
         """Try until the store answers; True when it has lost what it knew."""
         while True:
             with suppress(Unavailable):
-                was_reset = await self._store.settle()
-                self._store.is_away = False
-                return was_reset
+                return await self._store.settle()
             await asyncio.sleep(TRY_EVERY)
 
     def _tell_trouble(self, away: bool) -> None:
@@ -457,7 +462,7 @@ class RedisBackend:
     async def _put_one_back(self, home: Home) -> None:
         home.stamp = 0
         mirror = self._rooms.find(home.room)
-        await self._store.ask(
+        await self._store.try_again(
             "reassert",
             visitor=_record(home.visitor),
             kind=home.kind,
