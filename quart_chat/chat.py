@@ -41,6 +41,10 @@ class Doorway:
     kind: Kind
     room: RoomId | None = None
 
+    def shows(self, kind: Kind, room: RoomId | None) -> bool:
+        """Say whether a page of this place may show a room, or the queue where `room` is None."""
+        return kind is self.kind and (self.kind.is_pair or (room is not None and room == self.room))
+
 
 class Chat:
     """Everything a visitor can do, and what time does to those who are away."""

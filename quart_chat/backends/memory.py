@@ -58,7 +58,7 @@ class MemoryBackend:
         self._clock = clock
         self._new_pair_id = new_pair_id
         self._rooms: dict[RoomId, Room] = {LOBBY: Room(LOBBY, Kind.LOBBY)}
-        self._queues = {kind: Queue() for kind in Kind if kind.is_pair}
+        self._queues = {kind: Queue(kind) for kind in Kind if kind.is_pair}
         self._places: dict[VisitorId, Place] = {}
         self._tickets: dict[VisitorId, Ticket] = {}
         self._absent: dict[VisitorId, float] = {}  # since when
@@ -381,6 +381,7 @@ class MemoryBackend:
             recent=tuple(self._met.get(visitor.browser, ())),
             blocked=frozenset(self._blocked.get(visitor.browser, ())),
             address=visitor.address,
+            kind=kind,
         )
         self._queues[kind].add(ticket)
         self._places[visitor.id] = Place(kind, None)

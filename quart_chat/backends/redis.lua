@@ -214,16 +214,20 @@ local function bring_together(room, kind, tickets)
   end
 end
 
+local function is_pair(kind) return kind == 'text' or kind == 'video' end
+
 -- Claim this visitor and the longest waiting one who fits, or nobody.
 local function meet(visitor, room)
   local mine = place_of(visitor)
-  if not mine or mine.room ~= '' or not call('ZSCORE', key('q', mine.kind), visitor) then return false end
+  if not mine or mine.room ~= '' or not is_pair(mine.kind) or not call('ZSCORE', key('q', mine.kind), visitor) then
+    return false
+  end
   local fallback
   for _, other in ipairs(call('ZRANGE', key('q', mine.kind), 0, OFFERS - 1)) do
     local place = other ~= visitor and place_of(other)
     if other ~= visitor and not place then
       call('ZREM', key('q', mine.kind), other)
-    elseif place and lives(place.node) and not are_apart(mine.browser, place.browser) then
+    elseif place and place.kind == mine.kind and lives(place.node) and not are_apart(mine.browser, place.browser) then
       local is_new = mine.browser ~= place.browser and not have_met(mine.browser, place.browser)
         and not have_met(place.browser, mine.browser)
       local ticket = {visitor = other, place = place}
@@ -354,6 +358,7 @@ end
 function functions.reassert()
   if args.room ~= '' then renumber(args.room) end
   if place_of(args.visitor.id) then return {} end
+  if args.room == '' and not is_pair(args.kind) then return {} end
   if args.room == '' then
     take_in(args.visitor, args.kind, '', {'name', args.name, 'fold', args.fold, 'name2', args.name2, 'fold2', args.fold2})
     queue_up(args.visitor.id, place_of(args.visitor.id))

@@ -57,10 +57,13 @@ Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 @dataclass(slots=True)
 class Home:
-    """A visitor who is connected here, or was last: where it is, as of its move `stamp`."""
+    """A visitor who is connected here, or was last: where it is, as of its move `stamp`.
+
+    `kind` is None until the store has said where a returning visitor is.
+    """
 
     visitor: Visitor
-    kind: Kind
+    kind: Kind | None
     room: RoomId | None
     name: str
     stamp: int = 0
@@ -269,8 +272,15 @@ class RedisBackend:
 
     async def resume(self, visitor: Visitor, shown: RoomId | None, since: int | None) -> bool:
         """Welcome a visitor back, whichever process it was on."""
-        was_home = self._homes.setdefault(visitor.id, Home(visitor, Kind.LOBBY, None, ""))
-        answer = await self._store.change("resume", visitor=_record(visitor), pair=self._new_pair(), node=self._node)
+        was_home = self._homes.setdefault(visitor.id, Home(visitor, None, None, ""))
+        try:
+            answer = await self._store.change(
+                "resume", visitor=_record(visitor), pair=self._new_pair(), node=self._node
+            )
+        except Unavailable:
+            if was_home.kind is None:  # nothing is known of it, so there is no place to put it back into
+                self._homes.pop(visitor.id, None)
+            raise
         if not answer:
             return not self._is_gone(visitor.id, True)
         room = RoomId(answer["room"]) or None
@@ -460,6 +470,8 @@ class RedisBackend:
         await asyncio.sleep(REASSEMBLY)
 
     async def _put_one_back(self, home: Home) -> None:
+        if home.kind is None or (home.room is None and not home.kind.is_pair):
+            return  # its page is asked when it comes back
         home.stamp = 0
         mirror = self._rooms.find(home.room)
         await self._store.try_again(
@@ -475,8 +487,8 @@ class RedisBackend:
     async def _mend_pairs(self) -> None:
         """Whose stranger nobody has put back looks for another one."""
         for home in list(self._homes.values()):
-            mirror = self._rooms.find(home.room) if home.kind.is_pair else None
-            if home.room and mirror and mirror.partner_of(home.visitor.id) is None:
+            mirror = self._rooms.find(home.room)
+            if home.room and home.kind and home.kind.is_pair and mirror and mirror.partner_of(home.visitor.id) is None:
                 await self.part(home.room, home.visitor.id)
                 await self.seek(home.kind, home.visitor, home.name)
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
+from quart_chat.chat import Doorway
 from quart_chat.delivery.session import Session, Sessions
 from quart_chat.delivery.wire import REPLACED, Frame
 from quart_chat.domain.events import (
     CameBack,
+    Ending,
     Joined,
     Kept,
     Left,
@@ -307,6 +309,9 @@ class Hub:
         session = self._sessions.of(visitor)
         if session is None:
             return
+        if not _fits(session.doorway, event):
+            log.error("wrong place", extra={"place": session.doorway.kind, "event": type(event).__name__})
+            event = Stood(Ending.EXPIRED)
         if isinstance(event, Waiting | Stood):
             self.unsubscribe(session)
         elif isinstance(event, Talking):
@@ -351,3 +356,14 @@ class Hub:
         self._channels[room] = channel
         channel.add(session)
         session.channel = channel
+
+
+def _fits(doorway: Doorway, event: PersonalEvent) -> bool:
+    """Whatever goes wrong elsewhere, a page for a room or the lobby never becomes part of a pair, nor the reverse."""
+    match event:
+        case Waiting(kind):
+            return doorway.shows(kind, None)
+        case Talking(view):
+            return doorway.shows(view.kind, view.room)
+        case _:
+            return True

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from quart_chat.domain.rooms import Kind
 from quart_chat.domain.visitors import BrowserId, VisitorId
 
 PATIENCE = 5.0  # seconds both must have waited before they meet the one they have just left
@@ -28,6 +29,7 @@ class Ticket:
     recent: tuple[BrowserId, ...] = ()
     blocked: frozenset[BrowserId] = field(default_factory=frozenset)
     address: str = ""
+    kind: Kind = Kind.TEXT
 
     def may_meet(self, other: "Ticket") -> bool:
         """Neither has blocked the other, and they are two visitors."""
@@ -45,14 +47,15 @@ class Ticket:
 
 
 class Queue:
-    """Visitors waiting for a stranger, in the order they came.
+    """Visitors waiting for a stranger of one kind, in the order they came.
 
     Adding, withdrawing and claiming cost O(log n): the order is a heap of numbered tickets
     in which those gone meanwhile are dropped when they come up. The absent keep their number
     and are passed over until they are back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind = Kind.TEXT) -> None:
+        self.kind = kind
         self._next = 0
         self._present: dict[VisitorId, tuple[int, Ticket]] = {}
         self._absent: OrderedDict[VisitorId, tuple[int, Ticket]] = OrderedDict()
@@ -65,7 +68,12 @@ class Queue:
         return visitor in self._present or visitor in self._absent
 
     def add(self, ticket: Ticket) -> None:
-        """Queue a visitor at the end; one who waits already keeps its place."""
+        """Queue a visitor at the end; one who waits already keeps its place.
+
+        Raises ValueError for a ticket of another kind: nobody meets a stranger in a way it has not asked for.
+        """
+        if ticket.kind is not self.kind or not self.kind.is_pair:
+            raise ValueError(f"{ticket.kind} in the queue for {self.kind}")
         if ticket.visitor in self:
             return
         self._next += 1

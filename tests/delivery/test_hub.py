@@ -6,7 +6,18 @@ from quart_chat.chat import Doorway
 from quart_chat.delivery.hub import WRITES_AT_ONCE, Happening, Hub, PeopleChanged, Spoken
 from quart_chat.delivery.session import Allowance, PageToken, Session, Sessions, visitor_of
 from quart_chat.delivery.wire import Frame
-from quart_chat.domain.events import Ending, Joined, Left, PersonalEvent, Refusal, Refused, Said, Stood, Talking
+from quart_chat.domain.events import (
+    Ending,
+    Joined,
+    Left,
+    PersonalEvent,
+    Refusal,
+    Refused,
+    Said,
+    Stood,
+    Talking,
+    Waiting,
+)
 from quart_chat.domain.limits import Limit
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LOBBY, Kind, RoomId, View
@@ -181,10 +192,30 @@ async def test_who_leaves_a_crowd_that_is_being_written_to_reads_nothing_of_it_e
     house.says("to the crowd")
     await asyncio.sleep(0)
     goes, last = visitor_of(PageToken(f"guest {len(guests) - 1}")), guests[-1]
-    house.hub.tell(goes, Talking(View(RoomId("elsewhere"), Kind.ROOM, Member(goes, "last"), (), 0, ())))
+    house.hub.tell(goes, Stood(Ending.LEFT))
     await settle()
-    assert last.frames == ["<Talking>"]
+    assert last.frames == ["<Stood>"]
     assert all(guest.frames == ["[to the crowd:en]"] for guest in guests[:-1])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Waiting(Kind.TEXT, 1),
+        Talking(View(RoomId("pair-1"), Kind.TEXT, Member(STRANGER, "X"), (), 2, ())),
+        Talking(View(RoomId("room-K7QM2X"), Kind.ROOM, Member(STRANGER, "X"), (), 2, ())),
+    ],
+    ids=["a queue", "a pair", "a room by code"],
+)
+async def test_a_page_of_the_lobby_is_never_told_of_another_place(
+    house: House, event: Waiting | Talking, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Issue 22: the last of three locks, whatever goes wrong elsewhere."""
+    ann = house.enters("Ann")
+    house.hub.tell(visitor_of(PageToken("Ann")), event)
+    assert ann.frames == ["<Stood>"]
+    assert list(house.hub._channels) == []
+    assert "wrong place" in caplog.text
 
 
 async def test_the_first_join_is_told_at_once_and_the_next_ones_are_gathered(house: House) -> None:

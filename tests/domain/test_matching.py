@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quart_chat.domain.matching import PATIENCE, Queue, Ticket
+from quart_chat.domain.rooms import Kind
 from quart_chat.domain.visitors import BrowserId, VisitorId
 
 
@@ -22,6 +24,13 @@ def met(queue: Queue, name: str, now: float = 0.0) -> list[str]:
 
 def test_the_longest_waiting_one_is_met_first() -> None:
     assert met(queue_of(ticket("ann"), ticket("bob"), ticket("cid")), "cid") == ["ann", "cid"]
+
+
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.LOBBY, Kind.ROOM])
+def test_nobody_waits_in_the_queue_of_another_kind(kind: Kind) -> None:
+    """Issue 22: a pair is formed of two who look for a stranger in that very way."""
+    with pytest.raises(ValueError, match="in the queue for video"):
+        Queue(Kind.VIDEO).add(ticket("ann", kind=kind))
 
 
 def test_adding_twice_keeps_the_place() -> None:

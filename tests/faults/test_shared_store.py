@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from websockets.exceptions import WebSocketException
 
 from quart_chat.domain.rooms import LOBBY
 from tests.backends.conftest import STORES
@@ -302,3 +303,72 @@ async def test_a_slow_way_to_the_store_delays_and_loses_nothing(store: RedisServ
         assert len(await check_history(people, LOBBY)) == 2
         assert not any(NOTICE in witness.shown for witness in people)
         await crowd.hang_up()
+
+
+async def test_nobody_reads_a_room_it_has_not_entered_when_the_store_comes_back_empty(
+    crowd: Crowd, processes: list[Program], store: RedisServer
+) -> None:
+    """Issue 22: two pages that change process while the store is away are put into no place but their own."""
+    in_room, in_lobby, by = await two_pages_that_have_been_on_both(crowd, processes)
+    store.kill()
+    for page in (in_room, in_lobby):
+        await page.sees(NOTICE)
+        await page.drop()
+        page.goes_to(processes[1].url)
+        await tries_in_vain(page)
+    store.start()
+    await goes_on_in_its_own_room(in_room, in_lobby, by)
+
+
+async def test_nobody_reads_a_room_it_has_not_entered_when_its_process_died_with_the_store(
+    crowd: Crowd, processes: list[Program], store: RedisServer
+) -> None:
+    """Issue 22, line 4: the same after SIGKILL of the process that both pages were on."""
+    in_room, in_lobby, by = await two_pages_that_have_been_on_both(crowd, processes)
+    store.kill()
+    processes[0].signal(signal.SIGKILL)
+    for page in (in_room, in_lobby):
+        await page.is_closed()
+        page.goes_to(processes[1].url)
+        await tries_in_vain(page)
+    store.start()
+    await goes_on_in_its_own_room(in_room, in_lobby, by)
+
+
+async def two_pages_that_have_been_on_both(crowd: Crowd, processes: list[Program]) -> tuple[Witness, Witness, Witness]:
+    """One in a room by code, one in the lobby, both now on the first process; and another one in the lobby."""
+    async with httpx.AsyncClient() as client:
+        code = (await client.post(f"{processes[0].url}/api/rooms")).json()["code"]
+    in_room = await (await crowd.guest(f"/room/{code}")).enter("Xenia")
+    in_lobby = await (await crowd.guest("/lobby")).enter("Yves")
+    by = await (await crowd.guest("/lobby", base=processes[1].url)).enter("Zoe")
+    for process in (processes[1], processes[0]):
+        for page in (in_room, in_lobby):
+            page.goes_to(process.url)
+            await page.comes_back()
+            await page.is_up_to_date()
+    return in_room, in_lobby, by
+
+
+async def tries_in_vain(page: Witness) -> None:
+    """Come back while the store is away: the page is asked to try again later."""
+    with suppress(WebSocketException, OSError):
+        await page.comes_back()
+        assert await page.is_closed() == 1013
+
+
+async def goes_on_in_its_own_room(in_room: Witness, in_lobby: Witness, by: Witness) -> None:
+    """Let both pages come back until they are in; what each says is read where it was said alone."""
+    room, people = in_room.room, [in_room, in_lobby, by]
+    await in_room.say("a secret for my room", room=room)
+    await in_lobby.say("for all in the lobby", room=LOBBY)
+    staying = [asyncio.create_task(page.stays()) for page in people]
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(page.has_no_answer_left_to_get() for page in people))
+    await end(staying)
+    assert not any("a secret" in page.shown for page in (in_lobby, by))
+    assert "for all in the lobby" not in in_room.shown
+    for page in people:
+        assert not page.complaints, page.complaints
+        assert not any(seen.startswith("pair-") for seen in page._rooms)
+        assert page.room in (room if page is in_room else LOBBY, "")
