@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quart_chat.domain.links import Piece, pieces
+from quart_chat.domain.links import MAX_HREF, MAX_LINKS, Piece, pieces
 from quart_chat.domain.text import (
     MARKS_PER_BASE,
     MAX_NAME,
@@ -482,6 +482,26 @@ class TestLinks:
 
     def test_what_could_break_out_of_an_attribute_is_encoded(self) -> None:
         assert href("https://a.example/'x'`{|}^é") == "https://a.example/%27x%27%60%7B%7C%7D%5E%C3%A9"
+
+    def test_a_link_that_grows_too_long_once_encoded_stays_plain(self) -> None:
+        """Issue 11, line 14."""
+        shortest, longest = "https://a.example/", "https://a.example/" + "x" * (MAX_HREF - 18)
+        assert href(longest) == longest
+        assert href(f"{longest}x") is None
+        assert href(shortest + "\U0001f98a" * 40) == shortest + "%F0%9F%A6%8A" * 40
+        assert href(shortest + "\U0001f98a" * 41) is None
+
+    def test_a_link_that_is_too_long_takes_no_other_one_with_it(self) -> None:
+        """Issue 11, line 14."""
+        assert links("http://a.example/1 https://b.example/" + "\U0001f98a" * 1_900 + " http://c.example/2") == [
+            "http://a.example/1",
+            "http://c.example/2",
+        ]
+
+    def test_a_message_full_of_links_shows_the_first_ones_as_links(self) -> None:
+        """Issue 11, line 14."""
+        written = [f"http://a.example/{number}" for number in range(MAX_LINKS + 5)]
+        assert links(" ".join(written)) == written[:MAX_LINKS]
 
     def test_a_scheme_is_written_small(self) -> None:
         assert href("HTTPS://A.example/B") == "https://A.example/B"
