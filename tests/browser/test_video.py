@@ -1,3 +1,4 @@
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,19 @@ async def they_call(*callers: Caller) -> None:
         await each.is_connected()
 
 
+def descriptions_for(caller: Caller) -> list[str]:
+    """What the server passes on to a page that is not open yet: the SDP of each description, as it comes."""
+    heard: list[str] = []
+
+    def hear(frame: str | bytes) -> None:
+        text = str(frame)
+        if text.startswith('{"signal"') and "description" in (signal := json.loads(text)["signal"]):
+            heard.append(signal["description"]["sdp"])
+
+    caller.page.on("websocket", lambda socket: socket.on("framereceived", hear))
+    return heard
+
+
 async def test_two_strangers_see_and_hear_each_other(callers: Visitors) -> None:
     ann, bob = await two_who_call(callers)
     for each in (ann, bob):
@@ -285,6 +299,21 @@ async def test_a_way_that_is_lost_is_looked_for_again(callers: Visitors) -> None
         await each.is_connected()
         await each.sees_and_hears()
         assert await each.states() == ["connected"]
+
+
+async def test_a_repeated_offer_tells_no_address_beside_the_candidates(callers: Visitors) -> None:
+    """Issue 11, line 18."""
+    ann, bob = await caller(callers), await caller(callers)
+    heard = descriptions_for(bob)
+    await they_call(ann, bob)
+    before = await bob.fragment()
+    await ann.page.evaluate("() => window.calls.at(-1).restartIce()")
+    await bob.page.wait_for_function(f"old => {_FRAGMENT} !== old", arg=before)
+    assert len(heard) >= 2
+    told = [line for sdp in heard for line in sdp.splitlines() if line.startswith(("c=", "o=", "m=", "a=rtcp:"))]
+    assert {line for line in told if line[0] in "ca"} == {"c=IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 0.0.0.0"}
+    assert all(line.endswith(" IN IP4 0.0.0.0") for line in told if line[0] == "o")
+    assert {line.split()[1] for line in told if line[0] == "m"} == {"9"}
 
 
 @pytest.mark.parametrize("who", [0, 1])
