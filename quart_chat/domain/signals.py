@@ -4,14 +4,18 @@ A signal is checked field by field and built anew, so that nothing reaches the o
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from quart_chat.domain.limits import Bucket, Limit
+
 MAX_SDP = 60_000  # characters; a frame holds 64 KiB, and a call's description takes 3 to 8
 MAX_CANDIDATE = 1_024  # characters
 MAX_LINES = 2_000  # of a description
+PAGE_CHANGES = Limit(10, 60.0)  # somebody who reloads, or whose socket breaks while a call begins; per talk
 SIGNALS_PER_CALL = 400  # a call needs some 40, and as many again each time the network changes
 
 DESCRIPTION_TYPES = frozenset(("offer", "answer", "rollback"))
@@ -225,3 +229,30 @@ def as_json(signal: Signal) -> Mapping[str, object]:
             return {"candidate": {"candidate": candidate, **fields}}
         case Media(mic, camera, shown):
             return {"media": {"mic": mic, "camera": camera, "shown": shown}}
+
+
+class CallPages:
+    """The pages under whose names one visitor has sent signals in one talk.
+
+    Each new name makes the other browser give up its connection and begin another one. A browser can make some
+    hundreds, so only a few new names a minute are passed on.
+    """
+
+    __slots__ = ("_changes", "_known")
+
+    def __init__(self, now: float) -> None:
+        self._changes = Bucket(PAGE_CHANGES, now)
+        self._known: deque[str] = deque(maxlen=PAGE_CHANGES.burst)
+
+    def may_send(self, page: str, now: float) -> bool:
+        """Say whether a page's signal may be passed on; a new page takes one of the changes."""
+        if page in self._known:
+            return True
+        if not self._changes.take(now):
+            return False
+        self._known.append(page)
+        return True
+
+    def is_full(self, now: float) -> bool:
+        """Say whether no page has been new lately, so that this may be forgotten."""
+        return self._changes.is_full(now)

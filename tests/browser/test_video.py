@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, async_playwright, expect
 
+from quart_chat.domain.signals import PAGE_CHANGES
 from tests.browser.conftest import QUIET
 from tests.browser.stories import LOST_CONNECTION, PHONE, Line, Visitor, Visitors
 from tests.web.guest import GENEROUS, serving
@@ -92,6 +93,18 @@ _PULL_OUT = """() => {
 }"""
 
 _AGREED = "() => window.calls.at(-1).localDescription.sdp"
+
+# As if the server let all of them through: it lets through a few a minute, and that is tested elsewhere.
+_HEAR_OF_FIFTY_PAGES = """async () => {
+  const room = document.getElementById('room').value;
+  for (let number = 10; number < 60; number += 1) {
+    const signal = {room, page: `page-number-${number}`, media: {mic: true, camera: true, shown: false}};
+    const detail = {message: {data: JSON.stringify({signal})}};
+    document.getElementById('place').dispatchEvent(new CustomEvent('htmx:ws:before:message:incoming', {detail}));
+  }
+  await new Promise(resolve => setTimeout(resolve));
+  return window.calls.length;
+}"""
 
 _FRAGMENT = "window.calls.at(-1).localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1]"
 
@@ -324,6 +337,12 @@ async def test_who_reloads_is_called_again(callers: Visitors, who: int) -> None:
     await again.is_connected()
     await other.is_connected(calls=2)
     await other.sees_and_hears()
+
+
+async def test_a_stranger_who_reloads_without_end_costs_a_few_connections(callers: Visitors) -> None:
+    """Issue 11, line 18."""
+    ann, _ = await two_who_call(callers)
+    assert await ann.page.evaluate(_HEAR_OF_FIFTY_PAGES) == 1 + PAGE_CHANGES.burst
 
 
 @pytest.mark.parametrize("who", [0, 1])

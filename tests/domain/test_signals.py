@@ -3,8 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quart_chat.domain.signals import (
+    PAGE_CHANGES,
     Addresses,
     BadSignal,
+    CallPages,
     Candidate,
     Description,
     Media,
@@ -209,6 +211,37 @@ def test_the_end_of_candidates_and_the_switches_pass() -> None:
     assert cleaned(Candidate("", "0", 0, None), Addresses.RELAY) == Candidate("", "0", 0, None)
     assert cleaned(Media(mic=True, camera=False, shown=True), Addresses.RELAY) == Media(True, False, True)
     assert cleaned(Description("rollback", "junk"), Addresses.ALL) == Description("rollback", "")
+
+
+class TestCallPages:
+    """Issue 11, line 18."""
+
+    def test_a_page_may_send_as_much_as_it_likes_and_be_loaded_anew_a_few_times(self) -> None:
+        pages = CallPages(0.0)
+        assert all(pages.may_send(f"page {number // 50}", 0.0) for number in range(50 * PAGE_CHANGES.burst))
+        assert not pages.may_send("one more", 0.0)
+
+    def test_a_page_that_was_let_in_goes_on_when_others_are_refused(self) -> None:
+        pages = CallPages(0.0)
+        for number in range(PAGE_CHANGES.burst + 5):
+            pages.may_send(f"page {number}", 0.0)
+        assert pages.may_send("page 0", 0.0)
+        assert pages.may_send(f"page {PAGE_CHANGES.burst - 1}", 0.0)
+
+    def test_a_page_is_let_in_again_after_a_while(self) -> None:
+        pages = CallPages(0.0)
+        for number in range(PAGE_CHANGES.burst + 5):
+            pages.may_send(f"page {number}", 0.0)
+        assert pages.may_send("later", PAGE_CHANGES.per / PAGE_CHANGES.burst)
+
+    @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from((0.0, 1.0, 10.0))), max_size=200))
+    def test_never_more_new_pages_than_burst_and_rate(self, steps: list[tuple[int, float]]) -> None:
+        pages, now, seen = CallPages(0.0), 0.0, set[int]()
+        for page, step in steps:
+            now += step
+            if pages.may_send(str(page), now):
+                seen.add(page)
+            assert len(seen) <= PAGE_CHANGES.burst + PAGE_CHANGES.rate * now + 1e-6
 
 
 @given(st.text(max_size=300), st.sampled_from(Addresses))
