@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, combining, normalize
 
+from quart_chat.domain.confusables import is_dot
 from quart_chat.domain.reserved import is_reserved
 
 MAX_TEXT = 2000  # code points of a cleaned message
@@ -151,7 +152,19 @@ def _tidy_message(text: str) -> str:
 
 def _tidy_name(name: str) -> str:
     visible = _without_excess(name.translate(_FILLERS_TO_SPACES))
-    return normalize("NFKC", " ".join(visible.split()))
+    return _without_separators(normalize("NFKC", " ".join(visible.split())))
+
+
+def _without_separators(name: str) -> str:
+    """Take out the dot that stands between the parts of a notice; it stays within a word, as in Gal·la."""
+    if name.isascii():
+        return name
+    around = zip(f" {name}", name, f"{name[1:]} ", strict=False)
+    return "".join(" " if is_dot(char) and not (_is_of_word(a) and _is_of_word(b)) else char for a, char, b in around)
+
+
+def _is_of_word(char: str) -> bool:
+    return category(char)[0] in "LMN"
 
 
 def _without_excess(text: str) -> str:

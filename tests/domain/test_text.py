@@ -355,7 +355,7 @@ class TestNames:
 
     @pytest.mark.parametrize(
         "name",
-        ["Modesty", "Youssef", "Stafford", "Administrative Ann", "Modi", "Theo", "Strangelove", "Ann Mod", "Suppor 7",
+        ["Modesty", "Youssef", "Stafford", "Administrative Ann", "Modi", "Theo", "Strangelove", "Suppor 7",
          "2", "!!!", "Иван", "Συστ", "Servet"],
     )  # fmt: skip
     def test_names_that_only_begin_like_reserved_ones_are_welcome(self, name: str) -> None:
@@ -388,7 +388,7 @@ class TestNamesakes:
         assert numbered("x" * 20 + f"👨{ZWJ}👩y", 2) == "x" * 20 + "👨 2"
 
     def test_a_shortened_name_does_not_become_a_reserved_one(self) -> None:
-        assert numbered(clean_name("Mod" + "." * (MAX_NAME - 5) + "el"), 2) == "Mo 2"
+        assert numbered(clean_name("x" * 18 + " model"), 2) == "x" * 18 + " mo 2"
 
     @given(names, st.integers(2, 10**6))
     def test_a_numbered_name_is_a_clean_name(self, name: str, n: int) -> None:
