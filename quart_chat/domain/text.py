@@ -42,6 +42,8 @@ def clean_message(raw: str) -> str:
     or turns the direction of its neighbours, and cleans to itself. Raises `Unwritable` (EMPTY, TOO_LONG,
     UNREADABLE); a long message is never cut.
     """
+    if len(raw) <= MAX_TEXT and _CLEAN_ALREADY.fullmatch(raw):
+        return raw
     _check_readable(raw, RAW_TEXT)
     text = _settled(_LINE_BREAK.sub("\n", raw), _tidy_message)
     text = _MANY_EMPTY_LINES.sub("\n\n\n", text).strip()
@@ -71,6 +73,9 @@ def numbered(name: str, n: int) -> str:
     suffix = f" {n}"
     return _shortened(name, MAX_NAME - len(suffix)) + suffix
 
+
+# Most messages: one line of ASCII without blanks around it. That is told ten times as fast as cleaned.
+_CLEAN_ALREADY = re.compile("[!-~](?:[ -~]*[!-~])?")
 
 _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
 

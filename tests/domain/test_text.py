@@ -108,6 +108,16 @@ class TestMessages:
     def test_plain_ascii_stays_as_it_is(self, text: str) -> None:
         assert clean_message(text) == text
 
+    @settings(max_examples=400)
+    @given(st.text(st.characters(max_codepoint=0x90), max_size=40))
+    @example("a" * MAX_TEXT)
+    @example("a" * (MAX_TEXT + 1))
+    @example("a\n")
+    @example("a\x7f")
+    def test_plain_text_is_cleaned_like_any_other(self, text: str) -> None:
+        """What needs no cleaning is told at a glance; an invisible character in front has it looked at closely."""
+        assert message_or_none(text) == message_or_none(f"\u200b{text}")
+
     @pytest.mark.parametrize(
         "text",
         [
