@@ -64,8 +64,8 @@ _LOOKS_LIKE = (("cl", "d"), ("l", "i"), ("rn", "m"), ("vv", "w"))
 _WORD = re.compile(r"[^\W_]+")
 _LABEL = re.compile(r"[^()\[\]{}<>]+")
 _SIGNS_AT_END = re.compile(r"[^\w\s]+(?!\S)")
-_NUMBERS_AT_END = re.compile(r"(?:\s+\d+)+$")
-_DIGITS_AT_END = re.compile(r"\d+$")
+_NUMBERS_AT_END = re.compile(r"(?:\s+\d+)+\Z")
+_DIGITS_AT_END = re.compile(r"\d+\Z")
 _DIGITS_AT_START = re.compile(r"^\d+")
 
 

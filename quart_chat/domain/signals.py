@@ -55,7 +55,7 @@ class Media:
 Signal = Description | Candidate | Media
 
 # Only what RFC 8866 calls a name may follow "a=": a blank before it would hide an attribute from us alone.
-_LINE = re.compile(r"(?:[b-z]=|a=[\w-]+(?=:|$))[^\x00-\x08\x0a-\x1f\x7f]*", re.ASCII)
+_LINE = re.compile(r"(?:[b-z]=|a=[\w-]+(?=:|\Z))[^\x00-\x08\x0a-\x1f\x7f]*", re.ASCII)
 _ORIGIN = re.compile(r"o=\S+ (\d{1,20}) (\d{1,20}) IN IP[46] \S+", re.ASCII)
 _MEDIA = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d{1,5})? (\S.*)", re.ASCII)
 _CANDIDATE = re.compile(
