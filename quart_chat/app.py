@@ -21,7 +21,7 @@ from quart_chat.backends.store import Store, connect, reach
 from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Allowance, Sessions
-from quart_chat.domain.limits import Limit
+from quart_chat.domain.limits import Limit, MessageLimits
 from quart_chat.domain.ports import Clock, Unavailable
 from quart_chat.domain.safety import Thresholds
 from quart_chat.domain.signals import SIGNALS_PER_CALL
@@ -103,6 +103,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         assets=assets,
         templates=templates,
         doorkeeper=Doorkeeper(settings, secret_key, clock),
+        message_limits=_message_limits(settings, clock),
         sessions=sessions,
         hub=hub,
         backend=backend,
@@ -153,6 +154,11 @@ def _allowance(settings: Settings) -> Allowance:
         strikes=Limit(5, 60.0),
         signals=Limit(SIGNALS_PER_CALL, 60.0),
     )
+
+
+def _message_limits(settings: Settings, clock: Clock) -> MessageLimits:
+    of_an_address, of_the_lobby = settings.address_messages_per_5s, settings.lobby_messages_per_5s
+    return MessageLimits(Limit(of_an_address, 5.0), Limit(of_the_lobby, 5.0), clock.monotonic())
 
 
 def _protect(response: Response) -> Response:

@@ -17,7 +17,7 @@ from quart_chat.domain.events import (
 from quart_chat.domain.limits import GrowingWait, Ledger, Limit
 from quart_chat.domain.ports import Absence, Backend, Bus, Cabinet, Clock, Parting, Saying
 from quart_chat.domain.rooms import Kind, RoomId
-from quart_chat.domain.signals import BadSignal, addresses_for, cleaned
+from quart_chat.domain.signals import BadSignal, CallPages, addresses_for, cleaned
 from quart_chat.domain.text import Reason, Unwritable, clean_message, clean_name
 from quart_chat.domain.visitors import Visitor, VisitorId
 
@@ -55,6 +55,7 @@ class Chat:
         self._clock = clock
         self._cabinet = cabinet
         self._skips = Ledger(lambda now: GrowingWait(skips, now))
+        self._call_pages = Ledger(CallPages)
         self._held: dict[VisitorId, Visitor] = {}
         self._told_waiting: dict[Kind, int] = {}
 
@@ -134,11 +135,15 @@ class Chat:
     async def _send(self, visitor: Visitor, wish: Send) -> None:
         """Pass a signal on to the present partner and to nobody else, ever."""
         partner = await self._backend.partner_of(wish.room, visitor.id)
-        if partner is None:
+        if partner is None or not self._may_send_from(wish.page, wish.room, visitor):
             return
         addresses = addresses_for(wish.relay, same_network=partner.address == visitor.address)
         if signal := cleaned(wish.signal, addresses):
             self._bus.tell(partner.id, Signalled(wish.room, wish.page, signal))
+
+    def _may_send_from(self, page: str, room: RoomId, visitor: Visitor) -> bool:
+        now = self._clock.monotonic()
+        return self._call_pages.of(f"{room} {visitor.id}", now).may_send(page, now)
 
     async def _leave(self, visitor: Visitor, room: RoomId) -> None:
         if await self._backend.leave(room, visitor.id):

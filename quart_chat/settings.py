@@ -32,6 +32,8 @@ class Settings:
     frames_per_minute: int = _number(120, "Frames one page may send in a minute.")
     frame_burst: int = _number(60, "Frames one page may send at once.")
     messages_per_5s: int = _number(5, "Messages one page may send in 5 seconds.")
+    address_messages_per_5s: int = _number(30, "Messages all pages of one address may send in 5 seconds.")
+    lobby_messages_per_5s: int = _number(100, "Messages this process takes for the lobby in 5 seconds, from everybody.")
     stun_urls: str = _words(
         "stun:stun.l.google.com:19302", "STUN servers, comma separated, that tell a browser its address."
     )

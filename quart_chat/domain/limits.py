@@ -1,4 +1,4 @@
-"""How much of something one visitor or address may do."""
+"""How much of something one visitor, one address or everybody together may do."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -120,3 +120,23 @@ class Ledger(Generic[T]):
             if len(self._entries) < self._most and not self._entries[oldest].is_full(now):
                 return
             del self._entries[oldest]
+
+
+class MessageLimits:
+    """How many messages are taken from one address, and for the lobby from everybody together.
+
+    The lobby has a limit of its own because all of its readers pay for a crowd that writes from many addresses.
+    """
+
+    def __init__(self, of_an_address: Limit, of_the_lobby: Limit, now: float) -> None:
+        self._addresses = Ledger(lambda now: Bucket(of_an_address, now))
+        self._lobby = Bucket(of_the_lobby, now)
+
+    def take(self, address: str, in_lobby: bool, now: float) -> bool:
+        """Take one message if all limits allow it; a refused one counts against none of them."""
+        buckets = [self._addresses.of(address, now), *([self._lobby] if in_lobby else [])]
+        if any(bucket.wait(now) > 0 for bucket in buckets):
+            return False
+        for bucket in buckets:
+            bucket.take(now)
+        return True

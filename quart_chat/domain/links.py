@@ -1,9 +1,14 @@
 """The links in what visitors write."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from unicodedata import category
 from urllib.parse import quote
+
+MAX_HREF = 500  # characters; encoding makes twelve of one emoji, so a longer link stays plain text
+MAX_LINKS = 20  # in one message; the markup around each is four times as long as the shortest link
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +22,16 @@ class Piece:
 def pieces(text: str) -> list[Piece]:
     """Split a cleaned message into plain text and links; their texts joined are the message.
 
-    Only http and https with a host and without user name become links. An `href` holds no quotes, blanks,
-    angle brackets or control characters. Takes time linear in the length of the text.
+    Only http and https with a host and without user name become links, and of those the first `MAX_LINKS`. An `href`
+    holds at most `MAX_HREF` characters, and no quotes, blanks, angle brackets or control characters. Takes time linear
+    in the length of the text.
     """
     found: list[Piece] = []
     done = 0
-    for run in _LINK.finditer(text):
-        link = _without_closing_punctuation(run[0])
-        if (href := _href(link)) is None:
-            continue
-        found += _plain(text[done : run.start()])
+    for start, link, href in islice(_links(text), MAX_LINKS):
+        found += _plain(text[done:start])
         found.append(Piece(link, href))
-        done = run.start() + len(link)
+        done = start + len(link)
     return found + _plain(text[done:])
 
 
@@ -40,6 +43,14 @@ _LINK = re.compile(
 _LINK_PARTS = re.compile(r"([A-Za-z]+)://([^/?#:]{1,253})(:[0-9]{1,5})?([/?#].*)?", re.DOTALL)
 _CLOSING_PUNCTUATION = frozenset(".,;:!?)'\"\u2019\u201d\u2026")
 _SAFE_IN_HREF = "/?#[]@!$&()*+,;=:%~"
+
+
+def _links(text: str) -> Iterator[tuple[int, str, str]]:
+    """Where each link begins, its text, and its `href`."""
+    for run in _LINK.finditer(text):
+        link = _without_closing_punctuation(run[0])
+        if href := _href(link):
+            yield run.start(), link, href
 
 
 def _plain(text: str) -> list[Piece]:
@@ -63,7 +74,8 @@ def _href(link: str) -> str | None:
     if parts is None or not _is_host(parts[2]):
         return None
     scheme, host, port, rest = parts.groups(default="")
-    return f"{scheme.lower()}://{host}{port}{quote(rest, safe=_SAFE_IN_HREF)}"
+    href = f"{scheme.lower()}://{host}{port}{quote(rest, safe=_SAFE_IN_HREF)}"
+    return href if len(href) <= MAX_HREF else None
 
 
 def _is_host(host: str) -> bool:

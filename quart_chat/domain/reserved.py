@@ -1,77 +1,154 @@
-"""Names nobody may bear: whoever did could speak for the app, for its people, or for the reader."""
+"""Names that nobody may have, because they would speak for the app, for its staff or for the reader.
+
+Names are compared by their skeletons (UTS #39, section 4): by what a hurried eye takes their characters for.
+"""
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from unicodedata import normalize
+from itertools import pairwise
+from unicodedata import category, normalize
 
-_RESERVED_NAMES = (
-    "admin administrator anybody anyone everybody everyone mod moderation moderator operator owner "
-    "quartchat safety security server somebody someone staff stranger support sysop system you"
+from quart_chat.domain.confusables import PROTOTYPES, latin_letter
+
+TITLES = (
+    *(
+        "admin",
+        "administrator",
+        "mod",
+        "moderation",
+        "moderator",
+        "operator",
+        "owner",
+        "quartchat",
+        "safety",
+        "security",
+    ),
+    *("server", "staff", "support", "sysop", "system"),
 )
+"""No word of a name may be one of these: "Anna (Admin)"."""
 
-# Letters that look like another one, by that other one. Escaped, since the eye cannot check them.
-_LOOKALIKES = {
-    "a": "\u0410\u0430\u0391\u03b1\u1d00\u0251@4",
-    "b": "\u0412\u0432\u042c\u044c\u0392\u03b2\u0299\u0253\u00df8",
-    "c": "\u0421\u0441\u03f2\u03f9\u1d04",
-    "d": "\u0500\u0501\u1d05\u0256\u0111\u00f0",
-    "e": "\u0415\u0435\u0404\u0454\u0395\u03b5\u1d07\u0259\u04bd3",
-    "g": "\u050c\u050d\u0262\u0261",
-    "h": "\u041d\u043d\u04ba\u04bb\u0397\u029c",
-    "i": "\u0406\u0456\u0399\u03b9\u04c0\u04cf\u026a\u01311!|",
-    "j": "\u0408\u0458\u1d0a",
-    "k": "\u041a\u043a\u039a\u03ba\u1d0b",
-    "l": "\u029f\u0142",
-    "m": "\u041c\u043c\u039c\u1d0d",
-    "n": "\u039d\u03b7\u041f\u043f\u0274\u0438\u0418",
-    "o": "\u041e\u043e\u039f\u03bf\u03c3\u1d0f\u00f80",
-    "p": "\u0420\u0440\u03a1\u03c1\u1d18",
-    "q": "\u051a\u051b",
-    "r": "\u0433\u0413\u0280\u1d26\u042f\u044f",
-    "s": "\u0405\u0455\ua731$5",
-    "t": "\u0422\u0442\u03a4\u03c4\u1d1b7",
-    "u": "\u03c5\u03bc\u00b5\u1d1c\u0446",
-    "v": "\u0474\u0475\u03bd\u1d20",
-    "w": "\u051c\u051d\u03c9\u0461\u1d21\u0448\u0428",
-    "x": "\u0425\u0445\u03a7\u03c7",
-    "y": "\u0423\u0443\u04ae\u04af\u03a5\u03b3\u028f",
-    "z": "\u0396\u03b6\u1d22",
+_ADDRESSES = ("anybody", "anyone", "everybody", "everyone", "somebody", "someone", "stranger", "you")
+"""What the app calls people: no whole name, and no label in brackets. "Perfect Stranger" harms nobody."""
+
+_NOTICES = ("joined", "left")
+"""What notices say of people: no word of a name but the first, since "Ann left" reads like a notice."""
+
+_SHORTEST_DIVIDED = 5  # letters of a word that a blank may divide ("Ad min"); "Mo D" is no moderator
+
+# What neither Unicode's table nor the letter's name tells. Escaped, since the eye cannot check them.
+_ALSO_ALIKE = {
+    "a": "\u0250\u0394\u039b\u0245\u028c\u2200",
+    "b": "\u044c\u00df\u03b2",
+    "c": "\u03c2",
+    "d": "\u00f0",
+    "e": "\u01dd\u0259\u0404\u0454\u03b5\u03a3\u039e\u20ac",
+    "i": "\u1d09",
+    "k": "\u0138\u043a\u03ba",
+    "l": "\u00a3",
+    "m": "\u028d",
+    "n": "\u041f\u043f\u0438\u0418",
+    "r": "\u0279\u042f\u044f",
+    "s": "\u00a7",
+    "t": "\u0287\u2020\u2021",
+    "u": "\u03bc\u00b5\u0446\u0426",
+    "w": "\u03c9",
+    "y": "\u028e",
 }
-# Three alphabets of letters in boxes, which Unicode does not relate to the letters inside.
-_BOXED = {first + n: chr(ord("a") + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
-_UNMASKED = str.maketrans({mask: letter for letter, masks in _LOOKALIKES.items() for mask in masks})
+_LETTERS = {char: letter for letter, chars in _ALSO_ALIKE.items() for char in chars}
+_SIGNS_AS_LETTERS = str.maketrans("@$!|+", "asllt")
+_DIGITS_AS_LETTERS = str.maketrans("013456789", "oleasbtbg")
+# In this order: a "cl" is looked for before l and i become one.
+_LOOKS_LIKE = (("cl", "d"), ("l", "i"), ("rn", "m"), ("vv", "w"))
+
+_WORD = re.compile(r"[^\W_]+")
+_LABEL = re.compile(r"[^()\[\]{}<>]+")
+_SIGNS_AT_END = re.compile(r"[^\w\s]+(?!\S)")
+_NUMBERS_AT_END = re.compile(r"(?:\s+\d+)+\Z")
+_DIGITS_AT_END = re.compile(r"\d+\Z")
+_DIGITS_AT_START = re.compile(r"^\d+")
 
 
 @lru_cache(maxsize=4096)
 def is_reserved(name: str) -> bool:
-    """Say whether a cleaned name could be taken for one of those, spelled in whatever letters."""
-    return any(_RESERVED.fullmatch(_skeleton(reading)) for reading in set(_readings(name.translate(_BOXED))))
+    """Say whether a cleaned name, or a part of it, could be taken for one of those, spelled in whatever letters."""
+    text = _plain(_NUMBERS_AT_END.sub("", name))
+    # Signs may stand for letters (@dm!n), all but the last ones (@dm!n!), or for nothing (M!o!d).
+    spelled = {reading.translate(_SIGNS_AS_LETTERS) for reading in (text, _SIGNS_AT_END.sub("", text))}
+    return any(map(_is_misleading, {text, *spelled}))
 
 
-def _readings(name: str) -> Iterator[str]:
-    """Signs and digits may stand for letters (@dm1n) or just stand there (M.o.d! 2)."""
-    unnumbered = _NUMBER_AT_END.sub("", name)
-    for reading in (unnumbered, _SIGNS.sub("", unnumbered)):
-        yield reading
-        unended = _DIGITS_AT_END.sub("", reading)
-        yield unended
-        yield _DIGITS_AT_START.sub("", unended)
+def _is_misleading(text: str) -> bool:
+    words = _WORD.findall(text)
+    labels = ("".join(_WORD.findall(label)) for label in _LABEL.findall(text))
+    return (
+        any(_reads_as(_TITLE, run) for run in _runs(text))
+        or any(_reads_as(_ADDRESS, label) for label in labels)
+        or any(_reads_as(_NOTICE, word) for word in words[1:])
+    )
 
 
-def _skeleton(name: str) -> str:
-    """Reduce a name to what a hurried eye sees: plain letters, l and i as one, rn as m, vv as w."""
-    unmasked = normalize("NFKD", name.translate(_UNMASKED)).casefold().translate(_UNMASKED)
-    letters = "".join(filter(str.isalnum, unmasked))
-    return letters.replace("l", "i").replace("rn", "m").replace("vv", "w")
+def _runs(text: str) -> Iterator[str]:
+    """The words of a text, and whatever words next to each other could be one that is only spelled apart."""
+    words = [(chunk, word) for chunk, part in enumerate(text.split()) for word in _WORD.findall(part)]
+    for first, (chunk, _) in enumerate(words):
+        run, is_spelled = "", True
+        for other_chunk, word in words[first:]:
+            run += word
+            is_spelled = is_spelled and len(word) == 1
+            if other_chunk == chunk or is_spelled or len(run) >= _SHORTEST_DIVIDED:
+                yield run
 
 
-_SIGNS = re.compile(r"[\W_]+")
-_NUMBER_AT_END = re.compile(r"(?:\s+\d+)+$")
-_DIGITS_AT_END = re.compile(r"[\W\d_]+$")
-_DIGITS_AT_START = re.compile(r"^[\W\d_]+")
-_RESERVED = re.compile(
-    f"(?:{_skeleton('the')}|{_skeleton('official')}|{_skeleton('quartchat')}|{_skeleton('chat')})?"
-    f"(?:{'|'.join(map(_skeleton, _RESERVED_NAMES.split()))})"
-    f"(?:{_skeleton('s')}|{_skeleton('bot')}|{_skeleton('team')})?"
-)
+def _reads_as(pattern: re.Pattern[str], run: str) -> bool:
+    """Digits may stand for letters (m0d3rator) or just stand there (mod2)."""
+    unended = _DIGITS_AT_END.sub("", run)
+    readings = {run, unended, _DIGITS_AT_START.sub("", unended)}
+    return any(pattern.fullmatch(_skeleton(reading)) for reading in readings)
+
+
+def _plain(text: str) -> str:
+    """Bring a text into small ASCII letters as far as it looks like any, and its words apart."""
+    bare = "".join(filter(_is_seen, normalize("NFKD", text)))
+    plain = "".join(map(_looks, _apart(bare))).casefold()
+    return plain if plain.isascii() else "".join(map(_looks, plain))  # some have a look-alike in one case only
+
+
+def _is_seen(char: str) -> bool:
+    """Marks and raised apostrophes only adorn their neighbours, but for those that look like a letter."""
+    return char in PROTOTYPES or category(char) not in ("Mn", "Mc", "Me", "Lm")
+
+
+def _apart(text: str) -> str:
+    """Put a sign where a capital begins a word: AnnaAdmin."""
+    return text[:1] + "".join(f"_{b}" if a.islower() and b.isupper() else b for a, b in pairwise(text))
+
+
+@lru_cache(maxsize=4096)
+def _looks(char: str) -> str:
+    """What a character looks like: a bracket, small ASCII letters or digits, or nothing but itself."""
+    if char.isascii():
+        return char
+    if category(char) in ("Ps", "Pe"):
+        return "("
+    return _LETTERS.get(char) or "".join(
+        _LETTERS.get(part) or latin_letter(part) or part for part in PROTOTYPES.get(char, char)
+    )
+
+
+def _skeleton(text: str) -> str:
+    text = text.translate(_DIGITS_AS_LETTERS)
+    for looks, like in _LOOKS_LIKE:
+        text = text.replace(looks, like)
+    return text
+
+
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    before, within, after = ("|".join(map(_skeleton, part)) for part in (_BEFORE, words, _AFTER))
+    return re.compile(f"(?:{before})?(?:{within})(?:{after})?")
+
+
+_BEFORE = ("the", "official", "quartchat", "chat")
+_AFTER = ("s", "bot", "team")
+_TITLE, _ADDRESS = _pattern(TITLES), _pattern(_ADDRESSES)
+_NOTICE = re.compile("|".join(map(_skeleton, _NOTICES)))

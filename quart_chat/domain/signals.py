@@ -4,14 +4,18 @@ A signal is checked field by field and built anew, so that nothing reaches the o
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from quart_chat.domain.limits import Bucket, Limit
 
 MAX_SDP = 60_000  # characters; a frame holds 64 KiB, and a call's description takes 3 to 8
 MAX_CANDIDATE = 1_024  # characters
 MAX_LINES = 2_000  # of a description
+PAGE_CHANGES = Limit(10, 60.0)  # somebody who reloads, or whose socket breaks while a call begins; per talk
 SIGNALS_PER_CALL = 400  # a call needs some 40, and as many again each time the network changes
 
 DESCRIPTION_TYPES = frozenset(("offer", "answer", "rollback"))
@@ -50,12 +54,16 @@ class Media:
 
 Signal = Description | Candidate | Media
 
-_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f]*")
+# Only what RFC 8866 calls a name may follow "a=": a blank before it would hide an attribute from us alone.
+_LINE = re.compile(r"(?:[b-z]=|a=[\w-]+(?=:|\Z))[^\x00-\x08\x0a-\x1f\x7f]*", re.ASCII)
+_ORIGIN = re.compile(r"o=\S+ (\d{1,20}) (\d{1,20}) IN IP[46] \S+", re.ASCII)
+_MEDIA = re.compile(r"m=([a-z]+) (\d{1,5})(?:/\d{1,5})? (\S.*)", re.ASCII)
 _CANDIDATE = re.compile(
-    r"(?:a=)?candidate:[\w+/]{1,32} \d{1,3} (?P<transport>udp|tcp) \d{1,10} (?P<address>[\w.:-]{1,255}) "
-    r"(?P<port>\d{1,5}) typ (?P<type>host|srflx|prflx|relay)(?: [\w-]{1,32} [\w.:+/-]{1,255}){0,16}",
+    r"candidate:(?P<head>[\w+/]{1,32} \d{1,3} (?:udp|tcp) \d{1,10} (?P<address>[\w.:-]{1,255}) (?P<port>\d{1,5}))"
+    r" typ (?P<type>host|srflx|prflx|relay)(?P<extensions>(?: [\w-]{1,32} [\w.:+/-]{1,255}){0,16})",
     re.IGNORECASE | re.ASCII,
 )
+_EXTENSION = re.compile(r" (?:tcptype|generation|ufrag|network-id|network-cost) \S+", re.IGNORECASE)
 _MDNS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
 _FRAGMENT = re.compile(r"[\w+/]{1,256}", re.ASCII)
 
@@ -108,15 +116,45 @@ def _cleaned_description(description: Description, addresses: Addresses) -> Desc
     lines = description.sdp.splitlines()
     if not lines or len(lines) > MAX_LINES or lines[0] != "v=0" or not all(map(_LINE.fullmatch, lines)):
         raise BadSignal
-    return Description(description.type, "".join(f"{line}\r\n" for line in _allowed_lines(lines, addresses)))
+    return Description(description.type, "".join(f"{line}\r\n" for line in _told_lines(lines, addresses)))
 
 
-def _allowed_lines(lines: list[str], addresses: Addresses) -> Iterator[str]:
+def _told_lines(lines: list[str], addresses: Addresses) -> Iterator[str]:
     for line in lines:
-        if not line.startswith("a=candidate:"):
-            yield line
-        elif _may_be_tried(line, addresses):
-            yield _without_related_address(line) if addresses.are_hidden else line
+        name, _, value = line.partition(":")
+        match name.lower():  # Firefox reads the names of attributes in any case
+            case "a=candidate":
+                if told := _told_candidate(f"candidate:{value}", addresses):
+                    yield f"a={told}"
+            case "a=rtcp":
+                yield "a=rtcp:9 IN IP4 0.0.0.0"
+            case "a=remote-candidates":
+                continue  # both know them already
+            case _:
+                yield _without_address(line)
+
+
+def _without_address(line: str) -> str:
+    """Take out the default address, as in an offer made before any was known (RFC 9429, section 5.2.1).
+
+    Browsers use the candidates alone. A port of 0 stays: it says that this medium is refused, or sent with another one.
+    """
+    match line[0]:
+        case "c":
+            return "c=IN IP4 0.0.0.0"
+        case "o":
+            session, version = _parsed(_ORIGIN, line)
+            return f"o=- {session} {version} IN IP4 0.0.0.0"
+        case "m":
+            medium, port, rest = _parsed(_MEDIA, line)
+            return f"m={medium} {9 if int(port) else 0} {rest}"
+    return line
+
+
+def _parsed(pattern: re.Pattern[str], line: str) -> tuple[str, ...]:
+    if found := pattern.fullmatch(line):
+        return found.groups()
+    raise BadSignal
 
 
 def _cleaned_candidate(candidate: Candidate, addresses: Addresses) -> Candidate | None:
@@ -130,22 +168,34 @@ def _cleaned_candidate(candidate: Candidate, addresses: Addresses) -> Candidate 
         raise BadSignal
     if candidate.candidate == "":
         return candidate
-    if not _may_be_tried(candidate.candidate, addresses):
+    text = _told_candidate(candidate.candidate.removeprefix("a="), addresses)
+    if text is None:
         return None
-    text = _without_related_address(candidate.candidate) if addresses.are_hidden else candidate.candidate
     return Candidate(text, candidate.sdp_mid, candidate.sdp_m_line_index, candidate.username_fragment)
 
 
-def _may_be_tried(line: str, addresses: Addresses) -> bool:
-    parts = _CANDIDATE.fullmatch(line)
+def _told_candidate(text: str, addresses: Addresses) -> str | None:
+    """Build a candidate anew from what may be told of it; None where that is nothing.
+
+    The related address, which a candidate that is not a host's own names, is the one inside the network, or the one
+    that a relay hides. RFC 8839, section 5.1, has an address of zeros in the place of one that is not told.
+    """
+    parts = _CANDIDATE.fullmatch(text)
     if parts is None or not 0 < int(parts["port"]) < 65_536:
-        return False
+        return None
     kind = parts["type"].lower()
+    if not _may_be_tried(kind, parts["address"], addresses):
+        return None
+    related = "" if kind == "host" else " raddr 0.0.0.0 rport 0"
+    return f"candidate:{parts['head']} typ {kind}{related}{''.join(_EXTENSION.findall(parts['extensions']))}"
+
+
+def _may_be_tried(kind: str, address: str, addresses: Addresses) -> bool:
     if addresses.are_hidden and kind != "relay":
         return False
-    if kind == "host" and _MDNS.fullmatch(parts["address"]):
+    if kind == "host" and _MDNS.fullmatch(address):
         return True  # a browser's own way to hide it
-    return _may_be_told(parts["address"], addresses)
+    return _may_be_told(address, addresses)
 
 
 def _may_be_told(address: str, addresses: Addresses) -> bool:
@@ -156,12 +206,17 @@ def _may_be_told(address: str, addresses: Addresses) -> bool:
     plain = (parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None) or parsed
     if plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_link_local or plain.is_reserved:
         return False  # nobody's address, or the other machine's own services
-    return plain.is_global or addresses.may_be_inside
+    return not _is_tunnel(plain) and (addresses.may_be_inside or (plain.is_global and not _is_site_local(plain)))
 
 
-def _without_related_address(line: str) -> str:
-    """A relayed candidate names the address it was asked from: that is what must be hidden."""
-    return re.sub(r" raddr \S+ rport \d+", " raddr 0.0.0.0 rport 0", line)
+def _is_tunnel(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an IPv4 address, maybe one inside a network, is written into this one: 6to4 and Teredo."""
+    return isinstance(address, IPv6Address) and bool(address.sixtofour or address.teredo)
+
+
+def _is_site_local(address: IPv4Address | IPv6Address) -> bool:
+    """Whether this is in fec0::/10, which Python takes for global."""
+    return isinstance(address, IPv6Address) and address.is_site_local
 
 
 def as_json(signal: Signal) -> Mapping[str, object]:
@@ -174,3 +229,30 @@ def as_json(signal: Signal) -> Mapping[str, object]:
             return {"candidate": {"candidate": candidate, **fields}}
         case Media(mic, camera, shown):
             return {"media": {"mic": mic, "camera": camera, "shown": shown}}
+
+
+class CallPages:
+    """The pages under whose names one visitor has sent signals in one talk.
+
+    Each new name makes the other browser give up its connection and begin another one. A browser can make some
+    hundreds, so only a few new names a minute are passed on.
+    """
+
+    __slots__ = ("_changes", "_known")
+
+    def __init__(self, now: float) -> None:
+        self._changes = Bucket(PAGE_CHANGES, now)
+        self._known: deque[str] = deque(maxlen=PAGE_CHANGES.burst)
+
+    def may_send(self, page: str, now: float) -> bool:
+        """Say whether a page's signal may be passed on; a new page takes one of the changes."""
+        if page in self._known:
+            return True
+        if not self._changes.take(now):
+            return False
+        self._known.append(page)
+        return True
+
+    def is_full(self, now: float) -> bool:
+        """Say whether no page has been new lately, so that this may be forgotten."""
+        return self._changes.is_full(now)

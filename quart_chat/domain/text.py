@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, combining, normalize
 
+from quart_chat.domain.confusables import is_dot
 from quart_chat.domain.reserved import is_reserved
 
 MAX_TEXT = 2000  # code points of a cleaned message
@@ -41,6 +42,8 @@ def clean_message(raw: str) -> str:
     or turns the direction of its neighbours, and cleans to itself. Raises `Unwritable` (EMPTY, TOO_LONG,
     UNREADABLE); a long message is never cut.
     """
+    if len(raw) <= MAX_TEXT and _CLEAN_ALREADY.fullmatch(raw):
+        return raw
     _check_readable(raw, RAW_TEXT)
     text = _settled(_LINE_BREAK.sub("\n", raw), _tidy_message)
     text = _MANY_EMPTY_LINES.sub("\n\n\n", text).strip()
@@ -70,6 +73,9 @@ def numbered(name: str, n: int) -> str:
     suffix = f" {n}"
     return _shortened(name, MAX_NAME - len(suffix)) + suffix
 
+
+# Most messages: one line of ASCII without blanks around it. That is told ten times as fast as cleaned.
+_CLEAN_ALREADY = re.compile("[!-~](?:[ -~]*[!-~])?")
 
 _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
 
@@ -151,7 +157,19 @@ def _tidy_message(text: str) -> str:
 
 def _tidy_name(name: str) -> str:
     visible = _without_excess(name.translate(_FILLERS_TO_SPACES))
-    return normalize("NFKC", " ".join(visible.split()))
+    return _without_separators(normalize("NFKC", " ".join(visible.split())))
+
+
+def _without_separators(name: str) -> str:
+    """Take out the dot that stands between the parts of a notice; it stays within a word, as in Gal·la."""
+    if name.isascii():
+        return name
+    around = zip(f" {name}", name, f"{name[1:]} ", strict=False)
+    return "".join(" " if is_dot(char) and not (_is_of_word(a) and _is_of_word(b)) else char for a, char, b in around)
+
+
+def _is_of_word(char: str) -> bool:
+    return category(char)[0] in "LMN"
 
 
 def _without_excess(text: str) -> str:

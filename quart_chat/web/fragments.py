@@ -6,7 +6,6 @@ No fragment holds an htmx attribute that acts: what acts stands in the page alre
 
 import json
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,11 +31,12 @@ from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LISTED_PEOPLE, LOBBY, RoomId
 from quart_chat.domain.signals import as_json
 from quart_chat.domain.visitors import Member, VisitorId
+from quart_chat.web.html_cache import HtmlCache
 from quart_chat.web.templating import Templates
 
 MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
 NOTICES_SHOWN = 50
-MESSAGES_RENDERED = 4_096  # kept as HTML, for those who come late or come back
+MESSAGES_KEPT_BYTES = 8 * 1024 * 1024  # as HTML, for those who come late or come back; some 5,000 ordinary ones
 PEOPLE_RENDERED = 4_096  # kept as HTML, since whoever enters gets up to a hundred of them
 BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
 
@@ -116,7 +116,7 @@ class Fragments:
         self._ice_servers = ice_servers
         self._contact = contact
         self._templates = templates
-        self._rendered: OrderedDict[tuple[RoomId, int, str], Markup] = OrderedDict()
+        self._messages = HtmlCache(MESSAGES_KEPT_BYTES)
         self._item = lru_cache(maxsize=PEOPLE_RENDERED)(self._render_item)
 
     def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
@@ -194,12 +194,10 @@ class Fragments:
 
     def _message(self, room: RoomId, message: Message, language: str) -> Markup:
         """The message's list item, rendered once for all who see it now or later."""
-        key = (room, message.seq, language)
-        if key not in self._rendered:
-            self._rendered[key] = self._templates.render("partials/message.html", language, m=bubble(message))
-            if len(self._rendered) > MESSAGES_RENDERED:
-                self._rendered.popitem(last=False)
-        return self._rendered[key]
+        return self._messages.get(
+            (room, message.seq, language),
+            lambda: self._templates.render("partials/message.html", language, m=bubble(message)),
+        )
 
 
 @cache

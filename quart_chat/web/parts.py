@@ -6,6 +6,7 @@ from quart_chat.chat import Chat
 from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Sessions
 from quart_chat.domain.codes import Chance
+from quart_chat.domain.limits import MessageLimits
 from quart_chat.domain.ports import Backend, Clock
 from quart_chat.settings import Settings
 from quart_chat.web.assets import Assets
@@ -25,6 +26,7 @@ class Parts:
     assets: Assets
     templates: Templates
     doorkeeper: Doorkeeper
+    message_limits: MessageLimits
     sessions: Sessions
     hub: Hub
     backend: Backend

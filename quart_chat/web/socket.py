@@ -196,10 +196,14 @@ class Conversation:
     def _is_within_limits(self, session: Session, command: Command, now: float) -> bool:
         if isinstance(command, Typing):
             return session.typing.take(now)
-        if isinstance(command, Say) and not session.messages.take(now):
+        if isinstance(command, Say) and not self._may_say(session, command, now):
             self._parts.hub.tell(session.visitor.id, Refused(Refusal.TOO_FAST, command.key))
             return False
         return True
+
+    def _may_say(self, session: Session, command: Say, now: float) -> bool:
+        in_lobby = command.room == LOBBY
+        return session.messages.take(now) and self._parts.message_limits.take(self._address, in_lobby, now)
 
     async def _grant(self, session: Session, command: Command) -> None:
         """One wish that fails must not cost the visitor its socket, nor anybody else anything."""

@@ -12,6 +12,7 @@
 const CONNECT_LIMIT = 15_000; // ms; relay-only with a wrong password would wait for ever
 const DISCONNECTED_LIMIT = 4_000; // ms; shorter breaks heal by themselves
 const UNVEIL_AFTER = 3_000; // ms between the visitor's wish and the picture, unless the stranger wishes it too
+const PAGE_CHANGES = 10; // of one stranger in a minute; as domain/signals.py has it
 const WATCH_EVERY = 4_000; // ms
 const STARVING = 120_000; // bit/s; below, the picture gives way to the voice
 const FED = 300_000; // bit/s; above, it comes back
@@ -353,6 +354,7 @@ class Calls {
   /** @type {Beginning | undefined} */ beginning;
   /** @type {string | undefined} */ stranger;
   /** @type {Set<string>} */ gone = new Set();
+  /** @type {number[]} */ changes = []; // Date.now() of each
   /** @type {WebSocket | undefined} */ socket;
 
   /** @param {Devices} devices */
@@ -375,6 +377,7 @@ class Calls {
   meet() {
     this.stranger = undefined;
     this.gone.clear();
+    this.changes = [];
     this.mind({mic: true, camera: true, shown: false});
     this.veil();
     this.connect();
@@ -412,6 +415,7 @@ class Calls {
     if (signal.page !== this.stranger) {
       if (this.gone.has(signal.page)) return; // a late word of a page that has been reloaded
       if (this.stranger) {
+        if (!this.mayChange()) return;
         this.gone.add(this.stranger);
         this.connect();
       }
@@ -421,6 +425,15 @@ class Calls {
     }
     if (signal.media) this.mind(signal.media);
     else await this.connection?.hear(signal);
+  }
+
+  /** Each new page of the stranger costs a connection, of which a browser has only some hundreds. The server counts too. */
+  mayChange() {
+    const now = Date.now();
+    this.changes = this.changes.filter(at => now - at < 60_000);
+    if (this.changes.length >= PAGE_CHANGES) return false;
+    this.changes.push(now);
+    return true;
   }
 
   /** Show what the stranger has switched off. @param {Switches} switches */

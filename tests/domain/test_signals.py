@@ -3,8 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quart_chat.domain.signals import (
+    PAGE_CHANGES,
     Addresses,
     BadSignal,
+    CallPages,
     Candidate,
     Description,
     Media,
@@ -22,6 +24,38 @@ RELAYED = "candidate:1 1 udp 41885439 9.9.9.9 50000 typ relay raddr 8.8.8.8 rpor
 RELAYED_INSIDE = "candidate:1 1 udp 41885439 10.0.0.9 50000 typ relay raddr 8.8.8.8 rport 54321"
 
 
+# As browsers offer again once they know their addresses: a default address in the lines about media (RFC 9429, 5.2.2).
+REPEATED = [
+    "v=0",
+    "o=mozilla 4611731400430051336 7 IN IP4 192.168.1.7",
+    "s=-",
+    "c=IN IP6 fd00::7",
+    "t=0 0",
+    "a=group:BUNDLE 0 1",
+    "m=audio 54321 UDP/TLS/RTP/SAVPF 111 63",
+    "c=IN IP4 192.168.1.7",
+    "a=rtcp:54322 IN IP4 192.168.1.7",
+    "a=remote-candidates:1 192.168.1.7 54321",
+    "a=Candidate:1 1 udp 2113937151 8.8.8.8 54321 typ srflx raddr 192.168.1.7 rport 54321",
+    f"a={PUBLIC}",
+    "a=mid:0",
+    "m=video 0 UDP/TLS/RTP/SAVPF 96",
+    "a=bundle-only",
+    "m=application 54321/2 UDP/DTLS/SCTP webrtc-datachannel",
+]
+
+
+def sdp(*lines: str) -> str:
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def described(sent: str, addresses: Addresses = Addresses.PUBLIC) -> list[str]:
+    """The lines that the other browser is told of a description."""
+    signal = cleaned(Description("offer", sent), addresses)
+    assert isinstance(signal, Description)
+    return signal.sdp.split("\r\n")[:-1]
+
+
 def candidate(text: str) -> Candidate:
     return Candidate(text, "0", 0, "Ab+/")
 
@@ -32,8 +66,9 @@ def passed_on(text: str, addresses: Addresses) -> str | None:
 
 
 def description(*candidates: str) -> Description:
-    lines = ["v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", *(f"a={text}" for text in candidates)]
-    return Description("offer", "".join(f"{line}\r\n" for line in lines))
+    return Description(
+        "offer", sdp("v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", *(f"a={text}" for text in candidates))
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,11 +98,68 @@ def test_a_relayed_address_does_not_tell_where_it_was_asked_from() -> None:
 
 
 @pytest.mark.parametrize("addresses", list(Addresses))
-def test_a_description_tells_no_address_that_a_candidate_may_not(addresses: Addresses) -> None:
-    signal = cleaned(description(PUBLIC, PRIVATE, HIDDEN, RELAYED), addresses)
-    assert isinstance(signal, Description)
-    for text in (PUBLIC, PRIVATE, HIDDEN):
-        assert (text in signal.sdp) == bool(passed_on(text, addresses))
+def test_a_description_tells_the_candidates_that_may_be_told_alone(addresses: Addresses) -> None:
+    candidates = (PUBLIC, PRIVATE, HIDDEN, RELAYED)
+    told = [line for line in described(description(*candidates).sdp, addresses) if "candidate" in line]
+    assert told == [f"a={text}" for text in (passed_on(text, addresses) for text in candidates) if text]
+
+
+@pytest.mark.parametrize("addresses", list(Addresses))
+def test_no_line_of_a_repeated_offer_tells_an_address_inside_a_network(addresses: Addresses) -> None:
+    """Issue 11, line 18."""
+    told = "\n".join(described(sdp(*REPEATED), addresses))
+    assert "192.168" not in told
+    assert "fd00" not in told
+    assert "5432" not in told.replace("8.8.8.8 54321", "")
+
+
+def test_a_repeated_offer_is_otherwise_the_same() -> None:
+    """Issue 11, line 18."""
+    assert described(sdp(*REPEATED)) == [
+        "v=0",
+        "o=- 4611731400430051336 7 IN IP4 0.0.0.0",
+        "s=-",
+        "c=IN IP4 0.0.0.0",
+        "t=0 0",
+        "a=group:BUNDLE 0 1",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111 63",
+        "c=IN IP4 0.0.0.0",
+        "a=rtcp:9 IN IP4 0.0.0.0",
+        "a=candidate:1 1 udp 2113937151 8.8.8.8 54321 typ srflx raddr 0.0.0.0 rport 0",
+        "a=candidate:1 1 udp 2113937151 8.8.8.8 54321 typ srflx raddr 0.0.0.0 rport 0 generation 0",
+        "a=mid:0",
+        "m=video 0 UDP/TLS/RTP/SAVPF 96",
+        "a=bundle-only",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+    ]
+
+
+@pytest.mark.parametrize("addresses", [Addresses.PUBLIC, Addresses.ALL])
+def test_a_candidate_does_not_tell_the_address_behind_it(addresses: Addresses) -> None:
+    """Issue 11, line 18."""
+    head = "candidate:1 1 udp 2113937151 8.8.8.8 54321 typ srflx"
+    assert (
+        passed_on(f"{head} RADDR 192.168.1.7 rport 9 ufrag a+/", addresses) == f"{head} raddr 0.0.0.0 rport 0 ufrag a+/"
+    )
+    assert passed_on(f"{head} raddr 192.168.1.7", addresses) == f"{head} raddr 0.0.0.0 rport 0"
+    assert passed_on(f"{head} x-inside 192.168.1.7", addresses) == f"{head} raddr 0.0.0.0 rport 0"
+
+
+@pytest.mark.parametrize("addresses", list(Addresses))
+@pytest.mark.parametrize(
+    "address", ["2002:c0a8:107::7", "2001:0:4136:e378:8000:63bf:3fff:fdd2"], ids=["6to4", "Teredo"]
+)
+def test_an_address_made_of_another_one_is_told_nobody(address: str, addresses: Addresses) -> None:
+    """Issue 11, line 18."""
+    assert passed_on(f"candidate:1 1 udp 1 {address} 5000 typ host", addresses) is None
+
+
+@pytest.mark.parametrize("address", ["fec0::7", "fd00::7", "100.64.0.7", "192.168.1.7"])
+def test_an_address_inside_a_network_stays_there(address: str) -> None:
+    """Issue 11, line 18."""
+    text = f"candidate:1 1 udp 1 {address} 5000 typ host"
+    assert passed_on(text, Addresses.PUBLIC) is None
+    assert passed_on(text, Addresses.ALL) == text
 
 
 @pytest.mark.parametrize(
@@ -99,6 +191,9 @@ def test_a_hostile_candidate_goes_nowhere(text: str, addresses: Addresses) -> No
         Description("offer", "v=0\r\n<script>alert(1)</script>"),
         Description("offer", "v=0\r\n" + "a=x\r\n" * 5_000),
         Description("offer", "v=0\r\na=" + "x" * 70_000),
+        Description("offer", "v=0\r\na= candidate:1 1 udp 1 10.0.0.7 9 typ host\r\n"),
+        Description("offer", "v=0\r\no=10.0.0.7\r\n"),
+        Description("offer", "v=0\r\nm=audio 10.0.0.7 UDP/TLS/RTP/SAVPF 111\r\n"),
         Description("dance", "v=0\r\n"),
         Candidate("x" * 2_000, None, None, None),
         Candidate("", "<b>", None, None),
@@ -116,6 +211,37 @@ def test_the_end_of_candidates_and_the_switches_pass() -> None:
     assert cleaned(Candidate("", "0", 0, None), Addresses.RELAY) == Candidate("", "0", 0, None)
     assert cleaned(Media(mic=True, camera=False, shown=True), Addresses.RELAY) == Media(True, False, True)
     assert cleaned(Description("rollback", "junk"), Addresses.ALL) == Description("rollback", "")
+
+
+class TestCallPages:
+    """Issue 11, line 18."""
+
+    def test_a_page_may_send_as_much_as_it_likes_and_be_loaded_anew_a_few_times(self) -> None:
+        pages = CallPages(0.0)
+        assert all(pages.may_send(f"page {number // 50}", 0.0) for number in range(50 * PAGE_CHANGES.burst))
+        assert not pages.may_send("one more", 0.0)
+
+    def test_a_page_that_was_let_in_goes_on_when_others_are_refused(self) -> None:
+        pages = CallPages(0.0)
+        for number in range(PAGE_CHANGES.burst + 5):
+            pages.may_send(f"page {number}", 0.0)
+        assert pages.may_send("page 0", 0.0)
+        assert pages.may_send(f"page {PAGE_CHANGES.burst - 1}", 0.0)
+
+    def test_a_page_is_let_in_again_after_a_while(self) -> None:
+        pages = CallPages(0.0)
+        for number in range(PAGE_CHANGES.burst + 5):
+            pages.may_send(f"page {number}", 0.0)
+        assert pages.may_send("later", PAGE_CHANGES.per / PAGE_CHANGES.burst)
+
+    @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from((0.0, 1.0, 10.0))), max_size=200))
+    def test_never_more_new_pages_than_burst_and_rate(self, steps: list[tuple[int, float]]) -> None:
+        pages, now, seen = CallPages(0.0), 0.0, set[int]()
+        for page, step in steps:
+            now += step
+            if pages.may_send(str(page), now):
+                seen.add(page)
+            assert len(seen) <= PAGE_CHANGES.burst + PAGE_CHANGES.rate * now + 1e-6
 
 
 @given(st.text(max_size=300), st.sampled_from(Addresses))

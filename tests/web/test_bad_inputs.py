@@ -460,10 +460,11 @@ NAMES: dict[str, str | tuple[str, str]] = {
     "back-ticks": "`id`",
     "a formula": "=cmd()",
     "a template": "{{7*7}}${7*7}",
-    "line breaks": ("Ann\r\nBob left", "Ann Bob left"),
+    "line breaks": ("Ann\r\nBob", "Ann Bob"),
     "control characters": ("A\x00nn\x1b[2J", "Ann[2J"),
     "a turned direction": ("Ann\u202egnp", "Anngnp"),
     "marks": ("e" + "\u0301" * 24, "\u00e9\u0301\u0301"),
+    "the dot of notices": ("Ann \u2022 Zoe", "Ann Zoe"),
     "a neighbour's in small letters": ("bob", "bob 2"),
     "a neighbour's in full width": ("\uff23\uff49\uff44", "Cid 2"),
 }
@@ -479,6 +480,10 @@ NO_NAMES = {
     "the moderator with something hidden": "Mod\u200berator",
     "the moderator in Cyrillic": "\u041cod\u0435rator",
     "the system in full width": "\uff33\uff59\uff53\uff54\uff45\uff4d",
+    "the system in Armenian": "\u054fystem",
+    "a title in brackets": "Anna (Admin)",
+    "a notice in two lines": "Ann\r\nBob left",
+    "a notice": "Ann left \u00b7 Bob",
 }
 
 EXTRAS: dict[str, Mapping[str, object]] = {

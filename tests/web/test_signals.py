@@ -1,13 +1,20 @@
 import json
+import re
 
 import pytest
 
+from quart_chat.app import create_app
+from quart_chat.domain.signals import PAGE_CHANGES
 from quart_chat.settings import Settings
 from quart_chat.web.ice import ice_servers
-from tests.web.guest import Company, Guest
+from tests.town import TownClock
+from tests.web.guest import GENEROUS, Company, Guest, serving
 
 PAGE = "12345678-aaaa"
 OFFER = {"type": "offer", "sdp": "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"}
+
+
+SWITCHES = {"mic": True, "camera": True, "shown": False}
 
 
 async def callers(company: Company) -> tuple[Guest, Guest]:
@@ -27,6 +34,11 @@ def beginning(guest: Guest) -> dict[str, object]:
 
 async def signal(guest: Guest, **fields: object) -> None:
     await guest.send(**({"do": "signal", "room": guest.room, "page": PAGE} | fields))
+
+
+def pages_heard_of(guest: Guest) -> set[str]:
+    """The pages of the other one that have sent a signal."""
+    return set(re.findall(r'\{"signal": \{"room": "[^"]+", "page": "([^"]+)"', guest.shown))
 
 
 async def test_two_who_meet_by_video_may_call_and_one_of_them_is_polite(company: Company) -> None:
@@ -56,6 +68,23 @@ async def test_a_signal_for_another_pair_or_after_leaving_goes_nowhere(company: 
     await cid.say("still here")
     await dot.sees("still here")
     assert '"description"' not in ann.shown + bob.shown + dot.shown
+
+
+async def test_a_page_loaded_anew_without_end_is_passed_on_a_few_times_a_minute() -> None:
+    """Issue 11, line 18."""
+    clock = TownClock()
+    async with serving(app=create_app(GENEROUS, clock)) as url:
+        company = Company(url)
+        ann, bob = await callers(company)
+        for number in range(390):
+            await signal(ann, page=f"{number:08}", media=SWITCHES)
+        await ann.say("still here")
+        await bob.sees("still here")
+        assert len(pages_heard_of(bob)) == PAGE_CHANGES.burst
+        clock.seconds += PAGE_CHANGES.per
+        await signal(ann, page=PAGE, media=SWITCHES)
+        await bob.sees(PAGE)
+        await company.hang_up()
 
 
 async def test_strangers_by_text_cannot_signal(company: Company) -> None:
