@@ -12,24 +12,16 @@ from unicodedata import category, normalize
 from quart_chat.domain.confusables import PROTOTYPES, latin_letter
 
 TITLES = (
-    *(
-        "admin",
-        "administrator",
-        "mod",
-        "moderation",
-        "moderator",
-        "operator",
-        "owner",
-        "quartchat",
-        "safety",
-        "security",
-    ),
-    *("server", "staff", "support", "sysop", "system"),
+    *("admin", "administrator", "mod", "moderation", "moderator", "operator", "owner"),
+    *("quartchat", "safety", "security", "staff", "support", "sysop", "system"),
 )
 """No word of a name may be one of these: "Anna (Admin)"."""
 
-_ADDRESSES = ("anybody", "anyone", "everybody", "everyone", "somebody", "someone", "stranger", "you")
-"""What the app calls people: no whole name, and no label in brackets. "Perfect Stranger" harms nobody."""
+_ADDRESSES = ("anybody", "anyone", "everybody", "everyone", "somebody", "someone", "stranger", "you", "server")
+"""What the app calls people, and itself: no whole name, and no label in brackets.
+
+As a word among others they harm nobody: "Perfect Stranger", or "Server Demir", since Server is a name in Turkey.
+"""
 
 _NOTICES = ("joined", "left")
 """What notices say of people: no word of a name but the first, since "Ann left" reads like a notice."""

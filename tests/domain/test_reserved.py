@@ -37,7 +37,7 @@ Zofia Zsófia Александр Анна Борис Вера Владимир �
 
 ORDINARY_NAMES = [
     *("Badminton", "Adminah", "Mo D", "Mo D'Angelo", "Moddy", "Modulo", "Systematic", "Supportive", "Yo"),
-    *("Yours Truly", "Youngster", "Ownership", "Serverless", "Strange Stranger", "Perfect Stranger", "Thank You"),
+    *("Yours Truly", "Youngster", "Ownership", "Serverless", "Strange Stranger", "Perfect Stranger", "Thank You", "Server Demir"),
     *("Everyone's Friend", "Somebody Else", "Left Shark", "Joiner", "Ann Joinedson", "Insecure", "Unsafety", "Co-op"),
     *("Commodore 64", "Modern Art", "Outmoded", "Suppor 7", "5 Tim", "R2-D2", "1337", "@home", "$am", "Wow!!"),
 ]
@@ -47,7 +47,7 @@ IMPOSTORS = [
     *("Anna | Staff", "Mods Only", "Anna, System", "Ann Official Support", "Anna_Admin", "Anna-Admin", "AnnaAdmin"),
     *("Anna@Admin", "Anna (@dmin)", "Anna @dm1n", "Quart Chat Anna", "QuartChat Bot", "A d m i n Anna"),
     *("Anna m.o.d.", "Ann (Ad-min)", "Sys Tem Message", "Anna Modbot", "xX Admin Xx", "Bob (Owner)", "Chat Security"),
-    *("Anna \U0001f17c\U0001f17e\U0001f173", "Server message", "Anna (you)", "Bob [you]", "Ann {Everyone}"),
+    *("Anna \U0001f17c\U0001f17e\U0001f173", "Anna (you)", "Bob [you]", "Ann {Everyone}"),
     *("Anna \u0430dmin", "Anna (\u039co\u217e)"),
 ]
 
