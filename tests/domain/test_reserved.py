@@ -37,8 +37,18 @@ Zofia Zsófia Александр Анна Борис Вера Владимир �
 
 ORDINARY_NAMES = [
     *("Badminton", "Adminah", "Mo D", "Mo D'Angelo", "Moddy", "Modulo", "Systematic", "Supportive", "Yo"),
-    *("Yours Truly", "Youngster", "Ownership", "Serverless", "Strange Stranger", "Perfect Stranger", "Thank You", "Server Demir"),
-    *("Everyone's Friend", "Somebody Else", "Left Shark", "Joiner", "Ann Joinedson", "Insecure", "Unsafety", "Co-op"),
+    *("Yours Truly", "Youngster", "Ownership", "Serverless", "Strange Stranger", "Perfect Stranger", "Thank You"),
+    *(
+        "Server Demir",
+        "Everyone's Friend",
+        "Somebody Else",
+        "Left Shark",
+        "Joiner",
+        "Ann Joinedson",
+        "Insecure",
+        "Unsafety",
+        "Co-op",
+    ),
     *("Commodore 64", "Modern Art", "Outmoded", "Suppor 7", "5 Tim", "R2-D2", "1337", "@home", "$am", "Wow!!"),
 ]
 
