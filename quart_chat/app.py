@@ -28,10 +28,10 @@ from quart_chat.domain.signals import SIGNALS_PER_CALL
 from quart_chat.log import log
 from quart_chat.settings import BadSetting, Settings
 from quart_chat.web import security
+from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.api import api_routes
 from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
 from quart_chat.web.assets import Assets
-from quart_chat.web.doorkeeper import Doorkeeper
 from quart_chat.web.fragments import Fragments
 from quart_chat.web.ice import ice_servers
 from quart_chat.web.pages import page_routes
@@ -102,7 +102,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         chance=chance,
         assets=assets,
         templates=templates,
-        doorkeeper=Doorkeeper(settings, secret_key, clock),
+        limits=AddressLimits(settings, secret_key, clock),
         sessions=sessions,
         hub=hub,
         backend=backend,

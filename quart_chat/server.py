@@ -19,7 +19,7 @@ from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart
 
-from quart_chat.hardening import Connection, harden_hypercorn
+from quart_chat.hypercorn_patches import Connection, patch_hypercorn
 from quart_chat.settings import BadSetting
 from quart_chat.workers import LISTENING_SOCKET, Workers, url_of, wanted_processes
 
@@ -108,7 +108,7 @@ async def serve(app: Quart, config: Config, *, sock: socket.socket, stop: asynci
     Whoever is still there CLOSE_GRACE seconds later is cut off. All this ends within DRAIN_LIMIT + CLOSE_GRACE +
     EXIT_LIMIT seconds, and at once when the app has not even started. Raises what the app's start raises.
     """
-    harden_hypercorn()
+    patch_hypercorn()
     url = url_of(*sock.getsockname()[:2])
     config.bind = [f"fd://{sock.detach()}"]
     started, leaving = asyncio.Event(), asyncio.Event()

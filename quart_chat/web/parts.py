@@ -8,8 +8,8 @@ from quart_chat.delivery.session import Sessions
 from quart_chat.domain.codes import Chance
 from quart_chat.domain.ports import Backend, Clock
 from quart_chat.settings import Settings
+from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.assets import Assets
-from quart_chat.web.doorkeeper import Doorkeeper
 from quart_chat.web.templating import Templates
 
 
@@ -24,7 +24,7 @@ class Parts:
     chance: Chance
     assets: Assets
     templates: Templates
-    doorkeeper: Doorkeeper
+    limits: AddressLimits
     sessions: Sessions
     hub: Hub
     backend: Backend

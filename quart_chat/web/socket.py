@@ -73,10 +73,10 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     async def talk() -> None:
         socket = websocket._get_current_object()  # type: ignore[attr-defined] # the proxy costs on every frame
         scheme = "https" if socket.scheme == "wss" else "http"
-        who = parts.doorkeeper.name(socket.remote_addr)
+        who = parts.limits.name(socket.remote_addr)
         if not security.comes_from_us(socket.headers, scheme, allowed):
             _refuse(403, "foreign origin", who)
-        if not gate.open or parts.doorkeeper.is_full():
+        if not gate.open or parts.limits.is_full():
             _refuse(503, "no place", who)
         page = _read_page(socket, parts.secret_key)
         if page is None:
@@ -84,12 +84,12 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         if not parts.sessions.may_open(page.token, page.browser):
             _refuse(403, "another browser's page", who)
         await socket.accept()
-        if not parts.doorkeeper.admit(who):
+        if not parts.limits.admit(who):
             return await _turn_away(parts, socket, who)
         try:
             await Conversation(parts, socket, page, who).hold()
         finally:
-            parts.doorkeeper.release(who)
+            parts.limits.release(who)
 
     return blueprint
 

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from quart_chat.app import SystemClock
 from quart_chat.domain.rooms import LOBBY
 from quart_chat.settings import Settings
-from quart_chat.web.doorkeeper import Doorkeeper
+from quart_chat.web.address_limits import AddressLimits
 from tests.faults.history import Crowd, Witness
 from tests.faults.program import Program, running
 
@@ -48,7 +48,7 @@ class Scene:
         self.crowd = Crowd(program.url)
         self._proc = Path(f"/proc/{program.process.pid}")
         self._addresses: Iterator[int] = iter(range(256 * 256))
-        self._mark = Doorkeeper(Settings(), KEY.encode(), SystemClock()).name(MARK)
+        self._mark = AddressLimits(Settings(), KEY.encode(), SystemClock()).name(MARK)
 
     async def opens(self) -> None:
         self.neighbours = [await self.guest("/lobby"), await self.guest("/lobby")]

@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_sync
 
-from quart_chat import hardening, server
+from quart_chat import hypercorn_patches, server
 from quart_chat.settings import BadSetting
 from quart_chat.web.asgi import GuardedWebsocket
 from tests.web.echo_app import create_echo, serving
@@ -316,7 +316,7 @@ async def test_a_client_that_never_reads_is_dropped(monkeypatch: pytest.MonkeyPa
 async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hardening, "LINGER", 0.1)
+    monkeypatch.setattr(hypercorn_patches, "LINGER", 0.1)
     app = create_echo()
     async with (
         serving(app, websocket_ping_interval=0.25, read_timeout=1) as port,
@@ -324,7 +324,7 @@ async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_do
     ):
         never_reading = raw_socket(port, "/pour")
         await asyncio.to_thread(never_reading.__enter__)
-        await until(lambda: app.ended == 1 and not hardening.Connection.open)
+        await until(lambda: app.ended == 1 and not hypercorn_patches.Connection.open)
         never_reading.__exit__(None, None, None)
 
 
@@ -383,7 +383,7 @@ def collector_at_rest() -> Iterator[None]:
 
 def parts_of_connections() -> dict[int, object]:
     """What is in memory of any connection, open or not, by its identity."""
-    kinds = (hardening.Connection, H11Protocol, WSStream, GuardedWebsocket, Websocket)
+    kinds = (hypercorn_patches.Connection, H11Protocol, WSStream, GuardedWebsocket, Websocket)
     return {id(each): each for each in gc.get_objects() if issubclass(type(each), kinds)}
 
 
@@ -392,7 +392,7 @@ async def everything_returns_to_the_start() -> AsyncIterator[None]:
     """Fail unless, in the end, no connection is left and no task that was not there before."""
     before = asyncio.all_tasks()
     yield
-    await until(lambda: not hardening.Connection.open)
+    await until(lambda: not hypercorn_patches.Connection.open)
     await until(lambda: asyncio.all_tasks() <= before)
 
 
@@ -502,4 +502,4 @@ def test_it_listens_on_ipv6_too() -> None:
 def test_a_hypercorn_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("hypercorn.protocol.ws_stream.server_extensions_handshake")
     with pytest.raises(RuntimeError, match="server_extensions_handshake"):
-        hardening.decline_compression()
+        hypercorn_patches.decline_compression()

@@ -26,7 +26,7 @@ LINGER = 3.0  # seconds a closed connection may take to accept what was written 
 log = logging.getLogger(__name__)
 
 
-def harden_hypercorn() -> None:
+def patch_hypercorn() -> None:
     """Put our connections and streams in the place of Hypercorn's own, once for the whole process.
 
     Hypercorn has no settings for what they do. Raises RuntimeError where a release of it has another shape, since a

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quart_chat.domain.limits import LONGEST_WAIT, Bucket, GrowingWait, Ledger, Limit
 from quart_chat.settings import BadSetting, Settings
-from quart_chat.web.doorkeeper import Doorkeeper
+from quart_chat.web.address_limits import AddressLimits
 from tests.web.guest import Company, Guest, serving
 
 
@@ -36,58 +36,58 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-def doorkeeper(clock: StillClock) -> Doorkeeper:
-    return Doorkeeper(TIGHT, b"key", clock)
+def limits(clock: StillClock) -> AddressLimits:
+    return AddressLimits(TIGHT, b"key", clock)
 
 
-def test_an_address_has_so_many_sockets_and_gets_a_free_place_back(doorkeeper: Doorkeeper) -> None:
-    assert doorkeeper.admit("ann") and doorkeeper.admit("ann")
-    assert not doorkeeper.admit("ann")
-    assert doorkeeper.admit("bob")
-    doorkeeper.release("ann")
-    assert doorkeeper.admit("ann")
+def test_an_address_has_so_many_sockets_and_gets_a_free_place_back(limits: AddressLimits) -> None:
+    assert limits.admit("ann") and limits.admit("ann")
+    assert not limits.admit("ann")
+    assert limits.admit("bob")
+    limits.release("ann")
+    assert limits.admit("ann")
 
 
-def test_an_address_that_comes_too_often_waits(doorkeeper: Doorkeeper, clock: StillClock) -> None:
+def test_an_address_that_comes_too_often_waits(limits: AddressLimits, clock: StillClock) -> None:
     for _ in range(4):
-        assert doorkeeper.admit("ann")
-        doorkeeper.release("ann")
-    assert not doorkeeper.admit("ann")
+        assert limits.admit("ann")
+        limits.release("ann")
+    assert not limits.admit("ann")
     clock.now += 15.0
-    assert doorkeeper.admit("ann")
+    assert limits.admit("ann")
 
 
-def test_the_process_is_full_at_its_limit(doorkeeper: Doorkeeper) -> None:
+def test_the_process_is_full_at_its_limit(limits: AddressLimits) -> None:
     for who in ("ann", "bob", "cid"):
-        assert not doorkeeper.is_full()
-        doorkeeper.admit(who)
-    assert doorkeeper.is_full()
-    doorkeeper.release("bob")
-    assert not doorkeeper.is_full()
+        assert not limits.is_full()
+        limits.admit(who)
+    assert limits.is_full()
+    limits.release("bob")
+    assert not limits.is_full()
 
 
-def test_guessing_codes_waits_longer_each_time_and_is_forgiven(doorkeeper: Doorkeeper, clock: StillClock) -> None:
+def test_guessing_codes_waits_longer_each_time_and_is_forgiven(limits: AddressLimits, clock: StillClock) -> None:
     waits = []
     for _ in range(6):
-        doorkeeper.note_wrong_guess("eve")
+        limits.note_wrong_guess("eve")
         start = clock.now
-        while not doorkeeper.may_guess("eve"):
+        while not limits.may_guess("eve"):
             clock.now += 0.5
         waits.append(clock.now - start)
     assert waits[:2] == [0, 0]
     assert waits[2:] == sorted(waits[2:]) and waits[-1] >= 2 * waits[2] > 0
-    assert doorkeeper.may_guess("ann")
+    assert limits.may_guess("ann")
     clock.now += 3 * LONGEST_WAIT
-    doorkeeper.note_wrong_guess("eve")
-    assert doorkeeper.may_guess("eve")
+    limits.note_wrong_guess("eve")
+    assert limits.may_guess("eve")
 
 
-def test_a_whole_ipv6_network_is_one_address_and_none_is_kept_in_clear(doorkeeper: Doorkeeper) -> None:
-    one, other = doorkeeper.name("2001:db8:1:2::1"), doorkeeper.name("2001:db8:1:2:ffff::9%eth0")
-    assert one == other != doorkeeper.name("2001:db8:1:3::1")
+def test_a_whole_ipv6_network_is_one_address_and_none_is_kept_in_clear(limits: AddressLimits) -> None:
+    one, other = limits.name("2001:db8:1:2::1"), limits.name("2001:db8:1:2:ffff::9%eth0")
+    assert one == other != limits.name("2001:db8:1:3::1")
     assert "2001" not in one
-    assert doorkeeper.name("192.0.2.1") != doorkeeper.name("192.0.2.2")
-    assert doorkeeper.name(None) and doorkeeper.name("<local>")
+    assert limits.name("192.0.2.1") != limits.name("192.0.2.2")
+    assert limits.name(None) and limits.name("<local>")
 
 
 @given(st.lists(st.floats(0, 10), max_size=50), st.integers(1, 20), st.floats(0.1, 60))

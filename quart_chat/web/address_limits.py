@@ -1,4 +1,4 @@
-"""How much one address may do: sockets, handshakes, rooms made, codes guessed."""
+"""How much one address may do: open sockets, make rooms, guess codes."""
 
 import hmac
 from collections import Counter
@@ -10,7 +10,7 @@ from quart_chat.domain.ports import Clock
 from quart_chat.settings import Settings
 
 
-class Doorkeeper:
+class AddressLimits:
     """Counts per address, which is kept only as a keyed hash; a network of IPv6 counts as one address."""
 
     def __init__(self, settings: Settings, secret_key: bytes, clock: Clock) -> None:
