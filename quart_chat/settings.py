@@ -42,7 +42,9 @@ class Settings:
     reports_file: str = _words("", "File to which reports are appended as JSON lines; without it none are kept.")
     contact_email: str = _words("", "Whom a banned visitor may write to.")
     reporters_for_a_ban: int = _number(3, "Different browsers and addresses whose reports within an hour make a ban.")
-    sockets_per_address: int = _number(20, "Sockets one address may have open; an IPv6 /64 is one address.")
+    sockets_per_address: int = _number(
+        20, "Sockets one address may have open; IPv6: a /64 is one address, a /56 has 4 times as much, a /48 16 times."
+    )
     handshakes_per_minute: int = _number(30, "Sockets one address may open in a minute.")
     rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")
     wrong_codes_per_minute: int = _number(10, "Wrong room codes an address may try in a minute before it has to wait.")

@@ -215,7 +215,7 @@ class Pages:
 
     async def create_room(self) -> RoomCode:
         """Open a room under a code nobody has; 429 for an address that makes too many."""
-        if not self._parts.limits.may_make_room(self._who()):
+        if not self._parts.limits.may_make_room(request.remote_addr):
             log.warning("too many rooms", extra={"address": self._who()})
             abort(429)
         for _ in range(CODE_TRIES):
@@ -226,13 +226,13 @@ class Pages:
 
     async def find_room(self, typed: str) -> RoomCode | None:
         """The code of an open room, however it was typed; 429 for an address that seems to guess."""
-        if not self._parts.limits.may_guess(self._who()):
+        if not self._parts.limits.may_guess(request.remote_addr):
             log.warning("too many wrong codes", extra={"address": self._who()})
             abort(429)
         code = read_code(typed)
         if code and await self._parts.backend.people_in(room_of(code)) is not None:
             return code
-        self._parts.limits.note_wrong_guess(self._who())
+        self._parts.limits.note_wrong_guess(request.remote_addr)
         return None
 
     def link_to(self, code: RoomCode) -> str:
@@ -254,7 +254,7 @@ class Pages:
             log.info("request refused", extra={"status": status, "address": self._who()})
 
     def _who(self) -> str:
-        return self._parts.limits.name(request.remote_addr)
+        return self._parts.limits.hash_of(request.remote_addr)
 
     def _origin(self) -> str:
         return f"{request.scheme}://{request.host}"

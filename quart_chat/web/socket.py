@@ -73,7 +73,8 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     async def talk() -> None:
         socket = websocket._get_current_object()  # type: ignore[attr-defined] # the proxy costs on every frame
         scheme = "https" if socket.scheme == "wss" else "http"
-        who = parts.limits.name(socket.remote_addr)
+        address = socket.remote_addr
+        who = parts.limits.hash_of(address)
         if not security.comes_from_us(socket.headers, scheme, allowed):
             _refuse(403, "foreign origin", who)
         if not gate.open or parts.limits.is_full():
@@ -84,12 +85,12 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         if not parts.sessions.may_open(page.token, page.browser):
             _refuse(403, "another browser's page", who)
         await socket.accept()
-        if not parts.limits.admit(who):
+        if not parts.limits.open_socket(address):
             return await _turn_away(parts, socket, who)
         try:
             await Conversation(parts, socket, page, who).hold()
         finally:
-            parts.limits.release(who)
+            parts.limits.close_socket(address)
 
     return blueprint
 

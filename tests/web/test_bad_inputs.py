@@ -48,7 +48,7 @@ class Scene:
         self.crowd = Crowd(program.url)
         self._proc = Path(f"/proc/{program.process.pid}")
         self._addresses: Iterator[int] = iter(range(256 * 256))
-        self._mark = AddressLimits(Settings(), KEY.encode(), SystemClock()).name(MARK)
+        self._mark = AddressLimits(Settings(), KEY.encode(), SystemClock()).hash_of(MARK)
 
     async def opens(self) -> None:
         self.neighbours = [await self.guest("/lobby"), await self.guest("/lobby")]
