@@ -1,18 +1,21 @@
-"""What Hypercorn has no settings for: connections and sockets that end as they should, and no compression."""
+"""What Hypercorn has no settings for: HTTP/1 alone, connections and sockets that end as they should, no compression."""
 
 import asyncio
 import logging
 from contextlib import suppress
+from http import HTTPStatus
 from types import ModuleType
 from typing import Any, ClassVar
 
+import h11
 import hypercorn.asyncio.run
-import hypercorn.protocol.h2
+import hypercorn.protocol
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.events import Closed, RawData
 from hypercorn.protocol.events import Body, Data, Event, StreamClosed
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent
 from wsproto.connection import ConnectionState
@@ -21,6 +24,7 @@ from wsproto.frame_protocol import CloseReason
 
 ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
 READ_AT_ONCE = 65_536  # bytes
+HTTP_VERSIONS = (b"1.0", b"1.1")
 LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
 
 log = logging.getLogger(__name__)
@@ -34,8 +38,8 @@ def patch_hypercorn() -> None:
     """
     decline_compression()
     _replace(hypercorn.asyncio.run, "TCPServer", Connection)
+    _replace(hypercorn.protocol, "H11Protocol", Http1)
     _replace(hypercorn.protocol.h11, "WSStream", Stream)
-    _replace(hypercorn.protocol.h2, "WSStream", Stream)
 
 
 def decline_compression() -> None:
@@ -96,6 +100,25 @@ class Connection(TCPServer):
             await super()._close()
         finally:
             cutting.cancel()
+
+
+class Http1(H11Protocol):
+    """HTTP/1 on one connection, for all its life."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Switch to nothing; an `Upgrade: h2c` is passed over, as RFC 9110, section 7.8, allows.
+
+        Hypercorn's own takes up HTTP/2 without TLS, be it by an upgrade or by prior knowledge. A proxy in front tunnels
+        what comes after an upgrade without looking, so that a visitor could say there what only the proxy may say.
+        """
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """Serve a request; one of another version is answered with 505, and its connection ends."""
+        if request.http_version in HTTP_VERSIONS:
+            await super()._create_stream(request)
+        else:
+            await self._send_error_response(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+            await self.send(Closed())
 
 
 class Stream(WSStream):

@@ -12,9 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import hypercorn.asyncio.run
-import hypercorn.protocol.h2
-import hypercorn.protocol.h11
-import hypercorn.protocol.ws_stream
 from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart

@@ -574,6 +574,8 @@ NO_HANDSHAKES: dict[str, tuple[int, bytes]] = {
     "version 12": (400, handshake({"Sec-WebSocket-Version": "12"})),
     "no version": (400, handshake({"Sec-WebSocket-Version": None})),
     "no key": (400, handshake({"Sec-WebSocket-Key": None})),
+    "HTTP/2 from the start": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "HTTP/2.0 for the socket": (505, handshake({}, version="2.0")),
     "HTTP/1.0 for the socket": (400, handshake({}, version="1.0")),
     "a handshake with a body": (400, handshake({"Content-Length": "4"}) + b"evil"),
     "no host": (400, handshake({"Host": None})),
@@ -593,7 +595,6 @@ UPGRADES = {
     "1,000 headers": handshake({f"X-{number}": "y" for number in range(1_000)}),
     "a cookie that is none": handshake({"Cookie": "browser=\xff\xfe; name=<script>; =; ;"}),
     "an endless claim": handshake({}, f"/ws?page={'A' * 22}&place=lobby&talking=1&room={'x' * 5_000}"),
-    "HTTP/2 instead": handshake({"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}, "/healthz"),
 }
 NOTHING_THERE: dict[str, tuple[int, bytes]] = {
     f"the address {path[:30]}": (404, request(path))
@@ -627,6 +628,7 @@ NOT_ALLOWED: dict[str, tuple[int, bytes]] = {
     "OPTIONS for the socket": (400, request("/ws", "OPTIONS")),
     "POST to the socket": (405, handshake({}, method="POST")),
     "another upgrade": (400, handshake({"Upgrade": "evil"})),
+    "an upgrade to HTTP/2": (400, handshake({"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"})),
     "TRACE": (405, request("/lobby", "TRACE")),
     "DELETE": (405, request("/lobby", "DELETE")),
     "a method of one's own": (405, request("/lobby", "EVIL")),
