@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Generator
 from contextlib import suppress
 from http import HTTPStatus
 from types import ModuleType
@@ -18,12 +19,18 @@ from hypercorn.protocol.events import Body, Data, Event, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent
+from wsproto.connection import Connection as WebsocketFrames
 from wsproto.connection import ConnectionState
-from wsproto.events import Ping
+from wsproto.events import CloseConnection, Message, Ping
+from wsproto.events import Event as WebsocketEvent
 from wsproto.frame_protocol import CloseReason
 
+from quart_chat.domain.limits import Bucket, Limit
+
 ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
-READ_AT_ONCE = 65_536  # bytes
+READ_AT_ONCE = 4_096  # bytes; so many hold hundreds of frames, which is some milliseconds of work
+IGNORED_AT_MOST = 1_048_576  # bytes of a client that has been told to go
+LOOSE_FRAMES = Limit(120, 60.0)  # frames of a socket that are no whole message; a page sends a pong every 20 s
 HTTP_VERSIONS = (b"1.0", b"1.1")
 LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
 
@@ -40,6 +47,7 @@ def patch_hypercorn() -> None:
     _replace(hypercorn.asyncio.run, "TCPServer", Connection)
     _replace(hypercorn.protocol, "H11Protocol", Http1)
     _replace(hypercorn.protocol.h11, "WSStream", Stream)
+    _replace(hypercorn.protocol.ws_stream, "Connection", CountedFrames)
 
 
 def decline_compression() -> None:
@@ -81,10 +89,23 @@ class Connection(TCPServer):
 
     async def _read_data(self) -> None:
         """Read to the end; a client that has hung up is not kept for the rest of keep_alive_timeout."""
-        while not self.reader.at_eof() and (data := await self._read()) is not None:
-            await self.protocol.handle(RawData(data))
-        await self.protocol.handle(Closed())
+        try:
+            while not self.reader.at_eof() and (data := await self._read()) is not None:
+                await self.protocol.handle(RawData(data))
+                await asyncio.sleep(0)  # what has come already is read without waiting: others get a turn before
+            await self.protocol.handle(Closed())
+        except TooManyFrames:
+            await self.protocol.handle(Closed())
+            await self._ignore_the_rest()
         await self.idle_task.stop()
+
+    async def _ignore_the_rest(self) -> None:
+        """Read without looking for a while. Ended with something unread, the line would take the close frame along."""
+        ignored = 0
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(ANSWER_LIMIT):
+                while ignored < IGNORED_AT_MOST and (data := await self.reader.read(READ_AT_ONCE)):
+                    ignored += len(data)
 
     async def _read(self) -> bytes | None:
         """What has come, b"" at the end; None when nothing does. Hypercorn's own makes a task for it on Python 3.11."""
@@ -121,6 +142,31 @@ class Http1(H11Protocol):
             await self.send(Closed())
 
 
+class TooManyFrames(Exception):
+    """A client sends more frames than any page does; it has been told so."""
+
+
+class CountedFrames(WebsocketFrames):
+    """The frames of one WebSocket. Those that are no whole message are counted here, since the app never sees them."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._loose = Bucket(LOOSE_FRAMES, asyncio.get_running_loop().time())
+
+    def events(self) -> Generator[WebsocketEvent, None, None]:
+        """What has come; raises TooManyFrames from the first frame on that is too many."""
+        for event in super().events():
+            if self._is_loose(event) and not self._loose.take(asyncio.get_running_loop().time()):
+                raise TooManyFrames
+            yield event
+
+    def _is_loose(self, event: WebsocketEvent) -> bool:
+        """Say whether the app will not count this frame: a ping, a pong, a piece but the last, any after our close."""
+        if isinstance(event, Message) and self.state is ConnectionState.OPEN:
+            return event.frame_finished and not event.message_finished
+        return not isinstance(event, CloseConnection)
+
+
 class Stream(WSStream):
     """One WebSocket that ends as it should.
 
@@ -143,8 +189,16 @@ class Stream(WSStream):
         await super().app_send(message)
 
     async def handle(self, event: Event) -> None:
-        """Take what comes from the client; raises ConnectionAbortedError after a message that is too big."""
-        await super().handle(event)
+        """Take what comes from the client.
+
+        Raises ConnectionAbortedError after a message that is too big, and TooManyFrames after a flood of them.
+        """
+        try:
+            await super().handle(event)
+        except TooManyFrames:
+            log.warning("flood closed")
+            await self._send_wsproto_event(CloseConnection(CloseReason.POLICY_VIOLATION, "too many frames"))
+            raise
         if self.closed:
             if self._over:
                 self._over.set()

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "delivery": {"domain", "chat", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
     "server": {"settings", "log", "hypercorn_patches", "workers"},
-    "hypercorn_patches": {"log"},
+    "hypercorn_patches": {"domain", "log"},
     "workers": {"log"},
     "app": {"domain", "chat", "settings", "log", "backends", "delivery", "web"},
     "__init__": {"app"},

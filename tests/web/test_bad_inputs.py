@@ -224,6 +224,14 @@ async def ends_the_connection(scene: Scene, data: bytes) -> None:
     await ann.sees('data-at="talk"')
 
 
+async def is_a_flood(scene: Scene, data: bytes) -> None:
+    ann = await scene.ann()
+    await ann.send_bytes(data)
+    assert await ann.is_closed() in (1006, 1008)  # 1006 when more is on its way than is read without looking
+    await ann.comes_back()
+    await ann.sees('data-at="talk"')
+
+
 async def is_waited_for(scene: Scene, data: bytes) -> None:
     """What may still become a message keeps its socket, at no cost, until that stops answering pings."""
     ann = await scene.guest("/lobby")
@@ -403,7 +411,12 @@ BROKEN_FRAMES = {
 TOO_BIG = {
     "a text of 65,537 bytes": frame(0x81, b"x" * 65_537),
     "a text of 16 MiB": frame(0x81, b"x" * 16 * 1024 * 1024),
+}
+FLOODS = {
     "100,000 pieces of a byte": frame(0x01, b"x") + frame(0x00, b"x") * 100_000,
+    "100,000 pieces of nothing": frame(0x01, b"") + frame(0x00, b"") * 100_000,
+    "100,000 pings": frame(0x89, b"") * 100_000,
+    "100,000 pongs": frame(0x8A, b"x" * 125) * 100_000,
 }
 UNFINISHED = {
     "a text that never ends": frame(0x01, b"{"),
@@ -645,6 +658,7 @@ ROWS = [
     *rows(is_refused_as_unreadable, UNREADABLE, "refused"),
     *rows(ends_the_connection, BROKEN_FRAMES, "protocol broken"),
     *rows(ends_the_connection, TOO_BIG, "message too big"),
+    *rows(is_a_flood, FLOODS, "flood closed"),
     *rows(is_waited_for, UNFINISHED),
     *rows(is_shown_as_text, MARKUP),
     *rows(is_shown_as_text, MENDED),

@@ -6,12 +6,17 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from hypercorn.protocol.events import Data, Event
+from websockets.asyncio.client import connect
 
+from quart_chat.hypercorn_patches import LOOSE_FRAMES, READ_AT_ONCE, Stream
 from tests.web.echo_app import create_echo, serving
+from tests.web.raw import UPGRADE, frame
 
 PATIENCE = 10.0  # seconds; far more than anything here takes
 
 H2C = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+TOO_MANY_FRAMES = b"\x88\x11\x03\xf0too many frames"
 PRIOR_KNOWLEDGE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
@@ -86,3 +91,75 @@ async def test_a_client_that_knows_only_http_2_is_not_served(port: int) -> None:
     async with httpx.AsyncClient(http1=False, http2=True) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(f"http://127.0.0.1:{port}/")
+
+
+def tiny(first_byte: int, payload: bytes = b"") -> bytes:
+    """A client's frame of less than 126 bytes (RFC 6455, section 5.2); masked with zeros."""
+    return bytes((first_byte, 0x80 | len(payload))) + bytes(4) + payload
+
+
+@asynccontextmanager
+async def socket_to(port: int, path: str = "/echo") -> AsyncIterator[Line]:
+    """A WebSocket of bare bytes that is open."""
+    async with line_to(port) as line:
+        await line.sends("\r\n".join((f"GET {path} HTTP/1.1", *UPGRADE, "", "")).encode())
+        assert (await line.reads_head()).startswith("HTTP/1.1 101 ")
+        yield line
+
+
+PING, PONG = tiny(0x89), tiny(0x8A)
+OPEN_TEXT, EMPTY_PIECE, PIECE = tiny(0x01), tiny(0x00), tiny(0x00, b"x")
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [1_000 * PING, 1_000 * PONG, OPEN_TEXT + 1_000 * EMPTY_PIECE, OPEN_TEXT + 1_000 * PIECE],
+    ids=["pings", "pongs", "empty continuations", "continuations of a byte"],
+)
+async def test_frames_that_are_no_messages_are_counted_too(caplog: pytest.LogCaptureFixture, flood: bytes) -> None:
+    """Issue 11, line 9."""
+    app = create_echo()
+    async with serving(app) as port, socket_to(port) as line:
+        await line.sends(flood)
+        received = await line.reads_to_the_end()
+    assert TOO_MANY_FRAMES in received
+    assert received.count(b"\x8a") <= LOOSE_FRAMES.burst
+    assert app.ended == 1
+    assert "flood closed" in caplog.messages
+
+
+async def test_a_client_may_ping_and_speak_in_pieces(port: int) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/echo", ping_interval=None) as client:
+        for _ in range(LOOSE_FRAMES.burst // 4):
+            await (await client.ping())
+            await client.send(["one ", "message"])
+            assert await client.recv() == "one message"
+
+
+async def test_others_get_a_turn_after_each_read(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 11, line 9. What has arrived already is read without waiting."""
+    turn, reads = 0, []
+
+    class Watched(Stream):
+        async def handle(self, event: Event) -> None:
+            if isinstance(event, Data):
+                reads.append((turn, len(event.data)))
+            await super().handle(event)
+
+    async def take_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("hypercorn.protocol.h11.WSStream", Watched)
+    others = asyncio.create_task(take_turns())
+    message = frame(60_000 * b"x")
+    async with socket_to(port) as line:
+        await line.sends(3 * message)
+        async with asyncio.timeout(PATIENCE):
+            while sum(size for _, size in reads) < 3 * len(message):  # noqa: ASYNC110 - a spinning task on purpose
+                await asyncio.sleep(0)
+    others.cancel()
+    assert len({turn for turn, _ in reads}) == len(reads)
+    assert max(size for _, size in reads) <= READ_AT_ONCE < 8_192
