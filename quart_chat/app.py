@@ -80,6 +80,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         app.register_blueprint(blueprint)
     app.after_request(_protect)
     app.extensions["drain"] = gate.drain
+    if not settings.trusted_hops:  # else all connections come from the proxy
+        app.extensions["connections_per_address"] = settings.connections_per_address
     _keep_time(app, parts)
     return app
 

@@ -14,7 +14,9 @@ import hypercorn.protocol
 import hypercorn.protocol.h11
 import hypercorn.protocol.ws_stream
 from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.config import Config
 from hypercorn.events import Closed, RawData
+from hypercorn.events import Event as ConnectionEvent
 from hypercorn.protocol.events import Body, Data, Event, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
@@ -25,13 +27,16 @@ from wsproto.events import CloseConnection, Message, Ping
 from wsproto.events import Event as WebsocketEvent
 from wsproto.frame_protocol import CloseReason
 
-from quart_chat.domain.limits import Bucket, Limit
+from quart_chat.domain.addresses import networks_of
+from quart_chat.domain.limits import Bucket, Limit, OpenCounts
+from quart_chat.log import SampledLog
 
 ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
 READ_AT_ONCE = 4_096  # bytes; so many hold hundreds of frames, which is some milliseconds of work
 IGNORED_AT_MOST = 1_048_576  # bytes of a client that has been told to go
 LOOSE_FRAMES = Limit(120, 60.0)  # frames of a socket that are no whole message; a page sends a pong every 20 s
 HTTP_VERSIONS = (b"1.0", b"1.1")
+REFUSALS_LOGGED = 10  # lines in a minute
 LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
 
 log = logging.getLogger(__name__)
@@ -58,13 +63,43 @@ def decline_compression() -> None:
     _replace(hypercorn.protocol.ws_stream, "server_extensions_handshake", lambda requested, supported: None)
 
 
+class ServerConfig(Config):
+    """Hypercorn's settings, and those of the classes here."""
+
+    request_head_timeout = 10.0
+    """Seconds from the first byte of a request to the end of its head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections = OpenCounts(0)
+        self.refusals = SampledLog(REFUSALS_LOGGED)
+
+
 class Connection(TCPServer):
     """One TCP connection that can be cut, and that does not stay for long once it is to be closed."""
 
+    config: ServerConfig
     open: ClassVar[set["Connection"]] = set()
 
     async def run(self) -> None:
-        """Serve this connection to its end; a peer that vanishes is no error."""
+        """Serve this connection to its end, unless its address has too many."""
+        networks = networks_of(self._peer())
+        if not self.config.connections.add(networks):
+            self.config.refusals.warning("too many connections")
+            self.cut()
+            return
+        try:
+            await self._serve()
+        finally:
+            self.config.connections.remove(networks)
+
+    def _peer(self) -> str:
+        """The address that this comes from; nothing for a socket that has none."""
+        peer = self.writer.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
+    async def _serve(self) -> None:
+        """Serve it; a peer that vanishes is no error."""
         Connection.open.add(self)
         try:
             await super().run()
@@ -124,7 +159,43 @@ class Connection(TCPServer):
 
 
 class Http1(H11Protocol):
-    """HTTP/1 on one connection, for all its life."""
+    """HTTP/1 on one connection, for all its life, and no waiting for a request head without end."""
+
+    config: ServerConfig
+    _head_timer: asyncio.TimerHandle | None = None
+
+    async def handle(self, event: ConnectionEvent) -> None:
+        """Take what comes from the client, or its end."""
+        await super().handle(event)
+        if isinstance(event, RawData) and self._has_unfinished_head():
+            self._start_head_timer()
+        else:
+            self._stop_head_timer()
+
+    def _has_unfinished_head(self) -> bool:
+        connection = self.connection
+        return (
+            isinstance(connection, h11.Connection)
+            and connection.their_state is h11.IDLE
+            and bool(connection.trailing_data[0])
+        )
+
+    def _start_head_timer(self) -> None:
+        """Begin to count with the first bytes; later ones win no time."""
+        if self._head_timer is None:
+            self._head_timer = asyncio.get_running_loop().call_later(
+                self.config.request_head_timeout, self.task_group.spawn, self._end_unfinished_head
+            )
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    async def _end_unfinished_head(self) -> None:
+        if self._has_unfinished_head():
+            await self._send_error_response(HTTPStatus.REQUEST_TIMEOUT)
+            await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Switch to nothing; an `Upgrade: h2c` is passed over, as RFC 9110, section 7.8, allows.

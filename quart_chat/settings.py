@@ -45,6 +45,9 @@ class Settings:
     sockets_per_address: int = _number(
         20, "Sockets one address may have open; IPv6: a /64 is one address, a /56 has 4 times as much, a /48 16 times."
     )
+    connections_per_address: int = _number(
+        200, "TCP connections one address may have open; not counted behind a proxy (TRUSTED_HOPS)."
+    )
     handshakes_per_minute: int = _number(30, "Sockets one address may open in a minute.")
     rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")
     wrong_codes_per_minute: int = _number(10, "Wrong room codes an address may try in a minute before it has to wait.")

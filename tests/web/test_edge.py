@@ -1,17 +1,22 @@
 """What ends at the edge, before the app hears of it: other protocols, loose frames, slow heads, many connections."""
 
 import asyncio
+import json
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 import pytest
 from hypercorn.protocol.events import Data, Event
 from websockets.asyncio.client import connect
 
-from quart_chat.hypercorn_patches import LOOSE_FRAMES, READ_AT_ONCE, Stream
+from quart_chat.app import create_app
+from quart_chat.hypercorn_patches import LOOSE_FRAMES, READ_AT_ONCE, REFUSALS_LOGGED, Stream
+from quart_chat.settings import Settings
 from tests.web.echo_app import create_echo, serving
-from tests.web.raw import UPGRADE, frame
+from tests.web.guest import serving as chat_serving
+from tests.web.raw import UPGRADE, frame, running
 
 PATIENCE = 10.0  # seconds; far more than anything here takes
 
@@ -34,6 +39,15 @@ class Line:
     async def reads_head(self) -> str:
         async with asyncio.timeout(PATIENCE):
             return (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+
+    async def reads(self, size: int) -> bytes:
+        async with asyncio.timeout(PATIENCE):
+            return await self._reader.readexactly(size)
+
+    async def answers(self, path: str = "/") -> None:
+        """Ask for a page; fails when it does not come."""
+        await self.sends(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        assert "HTTP/1.1 200 " in await self.reads_head()
 
     async def reads_to_the_end(self) -> bytes:
         """All that comes until the server has ended the connection; fails if it does not."""
@@ -163,3 +177,105 @@ async def test_others_get_a_turn_after_each_read(port: int, monkeypatch: pytest.
     others.cancel()
     assert len({turn for turn, _ in reads}) == len(reads)
     assert max(size for _, size in reads) <= READ_AT_ONCE < 8_192
+
+
+async def test_an_unfinished_request_head_ends_and_later_bytes_win_no_time() -> None:
+    """Issue 11, line 10."""
+    async with serving(create_echo(), request_head_timeout=0.3) as port, line_to(port) as idle, line_to(port) as slow:
+        await idle.sends(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert (await idle.reads_head()).startswith("HTTP/1.1 200 ")
+        dribbling = asyncio.create_task(dribble(slow, b"GET / HTTP/1.1\r\nHost: test\r\nX: "))
+        assert (await slow.reads_to_the_end()).startswith(b"HTTP/1.1 408 ")
+        dribbling.cancel()
+        await idle.sends(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert "HTTP/1.1 200 " in await idle.reads_head()
+
+
+async def dribble(line: Line, opening: bytes) -> None:
+    """Begin a request and never finish it."""
+    await line.sends(opening)
+    with suppress(ConnectionError):
+        while True:
+            await asyncio.sleep(0.02)
+            await line.sends(b"x")
+
+
+async def test_a_head_in_pieces_and_a_socket_that_is_open_for_long_are_none_of_these() -> None:
+    """Issue 11, line 10."""
+    async with serving(create_echo(), request_head_timeout=0.3) as port, socket_to(port) as socket:
+        async with line_to(port) as slow:
+            await slow.sends(b"GET / HT")
+            await slow.sends(b"TP/1.1\r\nHost: test\r\n\r\nGET / HTTP/1.1")
+            assert (await slow.reads_head()).startswith("HTTP/1.1 200 ")
+            assert b"HTTP/1.1 408 " in await slow.reads_to_the_end()  # the second request
+        await socket.sends(frame(b"x" * 400))
+        assert b"x" * 200 in await socket.reads(300)
+
+
+async def test_an_address_has_so_many_connections_and_gets_a_free_place_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Issue 11, line 10."""
+    app = create_echo()
+    app.extensions["connections_per_address"] = 2
+    async with serving(app) as port:
+        async with line_to(port) as first, line_to(port) as second:
+            await first.answers()
+            await second.answers()
+            for _ in range(2 * REFUSALS_LOGGED):
+                async with line_to(port) as third:
+                    assert await third.reads_to_the_end() == b""
+            await first.answers()
+        await until_answered(port)
+    assert 0 < caplog.messages.count("too many connections") <= REFUSALS_LOGGED
+
+
+async def until_answered(port: int) -> None:
+    """A place is free when the server has heard of the end of another connection."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                async with line_to(port) as line:
+                    return await line.answers()
+
+
+async def test_a_proxy_is_no_visitor_with_too_many_connections() -> None:
+    """Issue 11, line 10."""
+    direct, behind_a_proxy = Settings(connections_per_address=1), Settings(connections_per_address=1, trusted_hops=1)
+    assert create_app(direct).extensions["connections_per_address"] == 1
+    async with chat_serving(behind_a_proxy) as url:
+        port = int(url.rpartition(":")[2])
+        async with line_to(port) as first, line_to(port) as second:
+            await first.answers()
+            await second.answers()
+
+
+SOFT_LIMIT, CONNECTIONS = 100, 250
+LIMITED = f"""
+import resource, runpy, sys
+hard = int(sys.argv[1]) or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, ({SOFT_LIMIT}, hard))
+runpy.run_module("quart_chat", run_name="__main__")
+"""
+
+
+async def test_more_connections_than_the_soft_limit_of_open_files_silence_nobody() -> None:
+    """Issue 11, line 10."""
+    with running("-c", LIMITED, "0", CONNECTIONS_PER_ADDRESS="1000") as program:
+        async with AsyncExitStack() as stack:
+            for _ in range(CONNECTIONS):
+                line = await stack.enter_async_context(line_to(program.port))
+                await line.sends(b"GET /healthz HT")
+            async with line_to(program.port) as line:
+                await line.answers("/healthz")
+
+
+def test_too_few_open_files_for_the_sockets_of_a_process_are_told_at_the_start() -> None:
+    """Issue 11, line 10."""
+    with running("-c", LIMITED, "400", SOCKETS_PER_PROCESS="500") as program:
+        _, _, errors = program.end(signal.SIGTERM)
+    lines = [json.loads(line) for line in errors.splitlines()]
+    (told,) = [line for line in lines if line["event"] == "too few open files allowed"]
+    assert (told["level"], told["allowed"]) == ("warning", 400)
+    with running("-c", LIMITED, "0", SOCKETS_PER_PROCESS="50") as program:
+        assert "too few" not in program.end(signal.SIGTERM)[2]
