@@ -87,7 +87,9 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 
 
 def assemble(settings: Settings, clock: Clock) -> Parts:
-    """Put the parts of one process together."""
+    """Put the parts of one process together; raises BadSetting when settings do not fit together."""
+    if settings.turn_urls and not settings.turn_secret:
+        raise BadSetting("TURN_URLS needs TURN_SECRET, the secret shared with those servers")
     chance = random.SystemRandom()
     assets = Assets(ROOT / "static")
     templates = Templates(assets.url, settings.source_url)

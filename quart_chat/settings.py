@@ -36,7 +36,9 @@ class Settings:
         "stun:stun.l.google.com:19302", "STUN servers, comma separated, that tell a browser its address."
     )
     turn_urls: str = _words("", "TURN servers, comma separated, that relay calls and hide addresses.")
-    turn_secret: str = _words("", "The secret shared with them (coturn's static-auth-secret).")
+    turn_secret: str = _words(
+        "", "The secret shared with them (coturn's static-auth-secret); needed where TURN_URLS is set."
+    )
     turn_minutes: int = _number(120, "Minutes for which the credentials made for one call are good.")
     skips_per_minute: int = _number(20, "Strangers one browser may skip in a minute before it has to wait.")
     reports_file: str = _words("", "File to which reports are appended as JSON lines; without it none are kept.")
