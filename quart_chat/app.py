@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from functools import partial
 
-from quart import Quart, Response
+from quart import Quart, Response, request
 from quart_schema import Info, QuartSchema
 from redis.asyncio import Redis
 
@@ -25,14 +25,15 @@ from quart_chat.domain.limits import Limit
 from quart_chat.domain.ports import Clock, Unavailable
 from quart_chat.domain.safety import Thresholds
 from quart_chat.domain.signals import SIGNALS_PER_CALL
-from quart_chat.log import log
-from quart_chat.settings import BadSetting, Settings
+from quart_chat.log import SampledLog, log
+from quart_chat.settings import BadSetting, Settings, split
 from quart_chat.web import security
 from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.api import api_routes
 from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
 from quart_chat.web.assets import Assets
 from quart_chat.web.fragments import Fragments
+from quart_chat.web.hosts import KnownHosts
 from quart_chat.web.ice import ice_servers
 from quart_chat.web.pages import page_routes
 from quart_chat.web.parts import Parts
@@ -67,7 +68,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     app = Quart("quart_chat", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.asgi_websocket_class = GuardedWebsocket
-    app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_hops)  # type: ignore[method-assign] # as Quart's docs say
+    hosts = KnownHosts(app.asgi_app, frozenset(split(settings.allowed_hosts.lower())), parts.refusals)
+    app.asgi_app = TrustedProxies(hosts, settings.trusted_hops)  # type: ignore[method-assign] # as Quart's docs say
     QuartSchema(
         app,
         info=Info(title="quart-chat", version=VERSION),
@@ -78,7 +80,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     )
     for blueprint in (page_routes(parts), api_routes(parts), socket_routes(parts, gate)):
         app.register_blueprint(blueprint)
-    app.after_request(_protect)
+    app.after_request(partial(_protect, settings))
     app.extensions["drain"] = gate.drain
     if not settings.trusted_hops:  # else all connections come from the proxy
         app.extensions["connections_per_address"] = settings.connections_per_address
@@ -107,6 +109,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         assets=assets,
         templates=templates,
         limits=AddressLimits(settings, secret_key, clock),
+        refusals=SampledLog(settings.refusals_logged_per_minute),
         sessions=sessions,
         hub=hub,
         backend=backend,
@@ -159,8 +162,12 @@ def _allowance(settings: Settings) -> Allowance:
     )
 
 
-def _protect(response: Response) -> Response:
-    response.headers.extend((name, value) for name, value in security.HEADERS.items() if name not in response.headers)
+async def _protect(settings: Settings, response: Response) -> Response:
+    """Add the headers that each answer has, unless its route has set its own."""
+    headers = dict(security.HEADERS)
+    if settings.hsts_seconds and request.scheme == "https":
+        headers["Strict-Transport-Security"] = f"max-age={settings.hsts_seconds}"
+    response.headers.extend((name, value) for name, value in headers.items() if name not in response.headers)
     return response
 
 

@@ -67,8 +67,8 @@ def _skeleton(name: str) -> str:
 
 
 _SIGNS = re.compile(r"[\W_]+")
-_NUMBER_AT_END = re.compile(r"(?:\s+\d+)+$")
-_DIGITS_AT_END = re.compile(r"[\W\d_]+$")
+_NUMBER_AT_END = re.compile(r"(?:\s+\d+)+\Z")
+_DIGITS_AT_END = re.compile(r"[\W\d_]+\Z")
 _DIGITS_AT_START = re.compile(r"^[\W\d_]+")
 _RESERVED = re.compile(
     f"(?:{_skeleton('the')}|{_skeleton('official')}|{_skeleton('quartchat')}|{_skeleton('chat')})?"

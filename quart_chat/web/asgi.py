@@ -18,6 +18,7 @@ from quart.asgi import ASGIWebsocketConnection
 from quart.wrappers import Websocket
 
 from quart_chat.domain.addresses import read_address
+from quart_chat.web.hosts import name_of_host
 
 if TYPE_CHECKING:
     from quart import Quart
@@ -28,7 +29,6 @@ POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
-HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 ADDRESS_AND_PORT = re.compile(r"(?:\[(?P<v6>[^]]*)\]|(?P<v4>[^:]*))(?::\d*)?")
 
 
@@ -184,7 +184,7 @@ def _visitor_scheme(scope: WWWScope, hops: int) -> str:
 def _headers_for_host(scope: WWWScope, hops: int) -> list[tuple[bytes, bytes]]:
     headers = list(scope["headers"])
     host = _spoken_by(_forwarded(scope, b"host"), hops)
-    if not HOST.fullmatch(host):
+    if name_of_host(host) is None:
         return headers
     return [(b"host", host), *((name, value) for name, value in headers if name.lower() != b"host")]
 

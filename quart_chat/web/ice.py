@@ -5,7 +5,7 @@ import hmac
 from hashlib import sha1, sha256
 
 from quart_chat.domain.ports import Clock
-from quart_chat.settings import Settings
+from quart_chat.settings import Settings, split
 
 
 def ice_servers(settings: Settings, clock: Clock, address: str) -> list[dict[str, object]]:
@@ -15,15 +15,11 @@ def ice_servers(settings: Settings, clock: Clock, address: str) -> list[dict[str
     for all calls of an address. The password is the name's HMAC-SHA1: coturn's `use-auth-secret`
     (draft-uberti-behave-turn-rest-00).
     """
-    servers: list[dict[str, object]] = [{"urls": urls} for urls in [_split(settings.stun_urls)] if urls]
-    if turn := _split(settings.turn_urls):
+    servers: list[dict[str, object]] = [{"urls": urls} for urls in [split(settings.stun_urls)] if urls]
+    if turn := split(settings.turn_urls):
         secret = settings.turn_secret.encode()
         user = hmac.digest(secret, b"user:" + address.encode(), sha256)[:12].hex()
         name = f"{int(clock.wall()) + 60 * settings.turn_minutes}:{user}"
         digest = hmac.digest(secret, name.encode(), sha1)
         servers.append({"urls": turn, "username": name, "credential": base64.b64encode(digest).decode()})
     return servers
-
-
-def _split(urls: str) -> list[str]:
-    return [url.strip() for url in urls.split(",") if url.strip()]

@@ -7,6 +7,7 @@ from quart_chat.delivery.hub import Hub
 from quart_chat.delivery.session import Sessions
 from quart_chat.domain.codes import Chance
 from quart_chat.domain.ports import Backend, Clock
+from quart_chat.log import SampledLog
 from quart_chat.settings import Settings
 from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.assets import Assets
@@ -25,6 +26,7 @@ class Parts:
     assets: Assets
     templates: Templates
     limits: AddressLimits
+    refusals: SampledLog
     sessions: Sessions
     hub: Hub
     backend: Backend

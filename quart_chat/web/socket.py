@@ -17,6 +17,7 @@ from quart_chat.domain.ports import Place, Unavailable
 from quart_chat.domain.rooms import LOBBY, Kind, RoomId, room_of
 from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
 from quart_chat.log import log
+from quart_chat.settings import split
 from quart_chat.web import frames, security
 from quart_chat.web.asgi import SERVER_SEND, FloodError
 from quart_chat.web.parts import Parts
@@ -65,9 +66,7 @@ class Gate:
 def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     """The route /ws."""
     blueprint = Blueprint("socket", __name__)
-    allowed = frozenset(
-        origin.strip().lower() for origin in parts.settings.allowed_origins.split(",") if origin.strip()
-    )
+    allowed = frozenset(split(parts.settings.allowed_origins.lower()))
 
     @blueprint.websocket("/ws")
     async def talk() -> None:
@@ -76,14 +75,14 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
         address = socket.remote_addr
         who = parts.limits.hash_of(address)
         if not security.comes_from_us(socket.headers, scheme, allowed):
-            _refuse(403, "foreign origin", who)
+            _refuse(parts, 403, "foreign origin", who)
         if not gate.open or parts.limits.is_full():
-            _refuse(503, "no place", who)
+            _refuse(parts, 503, "no place", who)
         page = _read_page(socket, parts.secret_key)
         if page is None:
-            _refuse(400, "no page of ours", who)
+            _refuse(parts, 400, "no page of ours", who)
         if not parts.sessions.may_open(page.token, page.browser):
-            _refuse(403, "another browser's page", who)
+            _refuse(parts, 403, "another browser's page", who)
         await socket.accept()
         if not parts.limits.open_socket(address):
             return await _turn_away(parts, socket, who)
@@ -95,14 +94,14 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     return blueprint
 
 
-def _refuse(status: int, why: str, who: str) -> NoReturn:
-    log.info("handshake refused", extra={"why": why, "address": who})
+def _refuse(parts: Parts, status: int, why: str, who: str) -> NoReturn:
+    parts.refusals.info("handshake refused", why=why, address=who)
     abort(status)
 
 
 async def _turn_away(parts: Parts, socket: Websocket, who: str) -> None:
     """Say why there is no place, and let the page try again by itself."""
-    log.warning("turned away", extra={"address": who})
+    parts.refusals.warning("turned away", address=who)
     await socket.send(parts.templates.render("fragments/turned_away.html", "en"))
     await socket.close(TRY_LATER, "too many sockets")
 
@@ -155,7 +154,7 @@ class Conversation:
             while True:
                 await self._hear(session, await self._socket.receive())
         except FloodError:
-            log.warning("flood closed", extra={"address": self._address})
+            self._parts.refusals.warning("flood closed", address=self._address)
             self._wire.close(POLICY, "too many frames")
             await asyncio.Event().wait()  # the writer ends this conversation
 
@@ -220,7 +219,7 @@ class Conversation:
         if session.strikes.take(now):
             self._parts.hub.tell(session.visitor.id, refused)
         else:
-            log.warning("flood closed", extra={"address": self._address})
+            self._parts.refusals.warning("flood closed", address=self._address)
             self._wire.close(POLICY, "too many frames")
 
 
@@ -231,7 +230,8 @@ def _read_page(socket: Websocket, secret_key: bytes) -> Page | None:
     if token is None or doorway is None:
         return None
     # Whoever comes without our cookie is a browser of its own.
-    browser = security.browser_of(socket.cookies.get("browser"), token, secret_key)
+    cookie = security.Cookies(socket.scheme).browser_of(socket.cookies)
+    browser = security.browser_of(cookie, token, secret_key)
     since = arguments.get("seq", "")
     return Page(
         token,

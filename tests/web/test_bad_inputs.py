@@ -35,7 +35,7 @@ IN_TIME = 1.0  # seconds for the neighbours' message
 GROWN = 5 * 1024 * 1024  # bytes; the allocator keeps some of what was freed
 
 # Each sender has an address of its own, so that only the rows about limits meet them.
-SERVER = {"TRUSTED_HOPS": "1", "SECRET_KEY": KEY, "STUN_URLS": ""}
+SERVER = {"TRUSTED_HOPS": "1", "SECRET_KEY": KEY, "STUN_URLS": "", "REFUSALS_LOGGED_PER_MINUTE": "100000"}
 TAME = re.compile(r"[a-z0-9 ]{1,40}")  # what a value in the log may look like
 
 
@@ -354,6 +354,7 @@ UNREADABLE: dict[str, str | bytes] = {
     "not a number": '{"do":"say","room":"lobby","key":"k2345678","text":NaN}',
     "a number as text": '{"do":"say","room":"lobby","key":"k2345678","text":1}',
     "markup as key": '{"do":"say","room":"lobby","key":"<b>evil</b>","text":"x"}',
+    "a key with a line break behind it": '{"do":"say","room":"lobby","key":"k2345678\\n","text":"x"}',
     "a room named twice": '{"do":"say","room":"lobby","room":"x","key":"k2345678","text":"x"}',
     "a message without a room": '{"do":"say","key":"k2345678","text":"x"}',
     "a message without a key": '{"do":"say","room":"lobby","text":"x"}',
@@ -535,6 +536,7 @@ NO_SIGNALS: dict[str, Mapping[str, object]] = {
     "a name of 10 KB": {"candidate": {"candidate": f"candidate:1 1 udp 1 {'x' * 10_000}.local 9 typ host"}},
     "a negative line": {"candidate": {"candidate": "", "sdpMLineIndex": -1}},
     "words as media": {"media": {"mic": "yes"}},
+    "a page with a line break behind it": {"description": {"type": "offer", "sdp": SDP}, "page": "12345678-aaaa\n"},
     "markup as page": {"description": {"type": "offer", "sdp": SDP}, "page": "<b>"},
 }
 CANDIDATES: dict[str, Mapping[str, object]] = {
@@ -640,6 +642,12 @@ NOT_ALLOWED: dict[str, tuple[int, bytes]] = {
     "HEAD for the socket": (400, request("/ws", "HEAD")),
     "OPTIONS for the socket": (400, request("/ws", "OPTIONS")),
     "POST to the socket": (405, handshake({}, method="POST")),
+    "a host with an empty label": (400, request("/", headers={"Host": "a..b"})),
+    "a host with a label of 70 letters": (400, request("/", headers={"Host": "x" * 70})),
+    "a host of 300 letters": (400, request("/", headers={"Host": ".".join(["x" * 59] * 5)})),
+    "a host of markup": (400, request("/", headers={"Host": "<script>evil"})),
+    "a host that is no ASCII": (400, request("/", headers={"Host": "\u0431.example"})),
+    "a socket of a host with an empty label": (400, handshake({"Host": "a..b", "Origin": "http://a..b"})),
     "another upgrade": (400, handshake({"Upgrade": "evil"})),
     "an upgrade to HTTP/2": (400, handshake({"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"})),
     "TRACE": (405, request("/lobby", "TRACE")),
