@@ -37,6 +37,7 @@ from quart_chat.web.hosts import KnownHosts
 from quart_chat.web.ice import ice_servers
 from quart_chat.web.pages import page_routes
 from quart_chat.web.parts import Parts
+from quart_chat.web.rooms import Rooms
 from quart_chat.web.socket import Gate, socket_routes
 from quart_chat.web.templating import ROOT, Templates
 
@@ -99,6 +100,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
     hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock), settings.contact_email))
     secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
     backend = _backend(settings, hub, sessions, clock)
+    limits = AddressLimits(settings, secret_key, clock)
     bus = backend if isinstance(backend, RedisBackend) else hub
     return Parts(
         settings=settings,
@@ -108,7 +110,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         chance=chance,
         assets=assets,
         templates=templates,
-        limits=AddressLimits(settings, secret_key, clock),
+        limits=limits,
         refusals=SampledLog(settings.refusals_logged_per_minute),
         sessions=sessions,
         hub=hub,
@@ -120,6 +122,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
             FileCabinet(settings.reports_file),
             skips=Limit(settings.skips_per_minute, 60.0),
         ),
+        rooms=Rooms(settings, limits, backend, chance),
     )
 
 

@@ -58,6 +58,7 @@ class Settings:
     )
     handshakes_per_minute: int = _number(30, "Sockets one address may open in a minute.")
     rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")
+    rooms_per_process: int = _number(5_000, "Rooms made in this process that may be open at once.")
     wrong_codes_per_minute: int = _number(10, "Wrong room codes an address may try in a minute before it has to wait.")
     sockets_per_process: int = _number(10_000, "Sockets this process takes; beyond, visitors see a page that says so.")
     redis_url: str = _words(

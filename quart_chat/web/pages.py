@@ -9,21 +9,21 @@ import segno
 from quart import Blueprint, Request, Response, abort, has_request_context, redirect, request
 from quart_schema import hide
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException
 
 from quart_chat.delivery.session import visitor_of
 from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.codes import RoomCode, new_code, read_code
+from quart_chat.domain.codes import RoomCode, read_code
 from quart_chat.domain.names import friendly_name
 from quart_chat.domain.ports import Unavailable
-from quart_chat.domain.rooms import Kind, room_of
+from quart_chat.domain.rooms import Kind
 from quart_chat.domain.text import Unwritable, clean_name
 from quart_chat.log import log
 from quart_chat.web import security
 from quart_chat.web.parts import Parts
+from quart_chat.web.rooms import NoRoomLeft, TooManyGuesses, TooManyRooms
 
 PAGE_COMPRESSION = 5  # of 9; more takes twice the time for one part in a hundred
-CODE_TRIES = 20  # a code that is taken is drawn again; so many in a row do not happen
 
 
 def page_routes(parts: Parts) -> Blueprint:
@@ -112,6 +112,11 @@ def page_routes(parts: Parts) -> Blueprint:
             response.headers["Allow"] = headers["Allow"]
         return response
 
+    @blueprint.app_errorhandler(NoRoomLeft)
+    async def too_many_rooms(error: NoRoomLeft) -> Response:
+        parts.refusals.warning("no room left")
+        return pages.show_error(503, "rooms")
+
     @blueprint.app_errorhandler(Unavailable)
     async def out_of_reach(error: Unavailable) -> Response:
         return pages.show_error(503)
@@ -181,11 +186,11 @@ class Pages:
         self._log_refusal(status)
         return self.show_error(status)
 
-    def show_error(self, status: int) -> Response:
+    def show_error(self, status: int, what: str = "") -> Response:
         """A page that says what went wrong, in words, with a way on; a refused socket gets the bare status."""
         if not has_request_context():
             return Response("", status)
-        return self.show("pages/oops.html", status=status, code=status)
+        return self.show("pages/oops.html", status=status, code=what or status)
 
     def fragment(self, template: str, **values: object) -> Response:
         """A piece of a page, for htmx."""
@@ -220,25 +225,24 @@ class Pages:
 
     async def create_room(self) -> RoomCode:
         """Open a room under a code nobody has; 429 for an address that makes too many."""
-        if not self._parts.limits.may_make_room(request.remote_addr):
+        try:
+            return await self._parts.rooms.make(request.remote_addr)
+        except TooManyRooms:
             self._parts.refusals.warning("too many rooms", address=self._who())
             abort(429)
-        for _ in range(CODE_TRIES):
-            code = new_code(self._parts.chance)
-            if await self._parts.backend.create_room(code):
-                return code
-        raise ServiceUnavailable
 
     async def find_room(self, typed: str) -> RoomCode | None:
-        """The code of an open room, however it was typed; 429 for an address that seems to guess."""
-        if not self._parts.limits.may_guess(request.remote_addr):
+        """The code of an open room, however it was typed; 429 for an address that seems to guess.
+
+        What another site's page makes a browser ask is refused with 403, and is no guess of the one who sits there.
+        """
+        if security.is_made_by_foreign_page(request.headers):
+            abort(403)
+        try:
+            return await self._parts.rooms.find(typed, request.remote_addr)
+        except TooManyGuesses:
             self._parts.refusals.warning("too many wrong codes", address=self._who())
             abort(429)
-        code = read_code(typed)
-        if code and await self._parts.backend.people_in(room_of(code)) is not None:
-            return code
-        self._parts.limits.note_wrong_guess(request.remote_addr)
-        return None
 
     def link_to(self, code: RoomCode) -> str:
         """The address that invites into a room."""

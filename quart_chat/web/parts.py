@@ -11,6 +11,7 @@ from quart_chat.log import SampledLog
 from quart_chat.settings import Settings
 from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.assets import Assets
+from quart_chat.web.rooms import Rooms
 from quart_chat.web.templating import Templates
 
 
@@ -31,3 +32,4 @@ class Parts:
     hub: Hub
     backend: Backend
     chat: Chat
+    rooms: Rooms

@@ -100,6 +100,19 @@ def nonce_of(page: PageToken, secret_key: bytes) -> str:
     return base64.urlsafe_b64encode(digest[:18]).decode()
 
 
+def is_made_by_foreign_page(headers: Headers) -> bool:
+    """Say whether a page of another site makes the browser ask for this, be it as a picture, in a frame or in advance.
+
+    Whoever follows a link from there asks as well, but in a window (Fetch Metadata Request Headers, section 2).
+    """
+    follows_link = (
+        headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and "Sec-Purpose" not in headers
+    )
+    return headers.get("Sec-Fetch-Site") == "cross-site" and not follows_link
+
+
 def comes_from_us(headers: Headers, scheme: str, allowed: frozenset[str]) -> bool:
     """Say whether a request was made by a page of ours: `Origin` names this very host.
 

@@ -21,6 +21,7 @@ from quart_chat.settings import split
 from quart_chat.web import frames, security
 from quart_chat.web.asgi import SERVER_SEND, FloodError
 from quart_chat.web.parts import Parts
+from quart_chat.web.rooms import TooManyGuesses
 
 CLOSED_AT_ONCE = 50  # sockets told to reconnect before the next ones get a moment
 CLOSING_PAUSE = 0.02  # seconds; 2,000 sockets are told within a second
@@ -83,6 +84,8 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
             _refuse(parts, 400, "no page of ours", who)
         if not parts.sessions.may_open(page.token, page.browser):
             _refuse(parts, 403, "another browser's page", who)
+        if not await _may_know_code(parts, page, address):
+            _refuse(parts, 429, "too many wrong codes", who)
         await socket.accept()
         if not parts.limits.open_socket(address):
             return await _turn_away(parts, socket, who)
@@ -97,6 +100,21 @@ def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
 def _refuse(parts: Parts, status: int, why: str, who: str) -> NoReturn:
     parts.refusals.info("handshake refused", why=why, address=who)
     abort(status)
+
+
+async def _may_know_code(parts: Parts, page: Page, address: str | None) -> bool:
+    """Say whether a page may have its room's code by other means than guessing; a wrong code counts as a guess.
+
+    A page that was connected here before had a code that opened a room then.
+    """
+    if page.doorway.kind is not Kind.ROOM or parts.sessions.knows(page.token):
+        return True
+    with suppress(Unavailable):  # then no code can be tried either
+        try:
+            await parts.rooms.is_open(page.doorway.room, address)
+        except TooManyGuesses:
+            return False
+    return True
 
 
 async def _turn_away(parts: Parts, socket: Websocket, who: str) -> None:
