@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from functools import partial
 
-from quart import Quart, Response
+from quart import Quart, Response, request
 from quart_schema import Info, QuartSchema
 from redis.asyncio import Redis
 
@@ -25,17 +25,19 @@ from quart_chat.domain.limits import Limit, MessageLimits
 from quart_chat.domain.ports import Clock, Unavailable
 from quart_chat.domain.safety import Thresholds
 from quart_chat.domain.signals import SIGNALS_PER_CALL
-from quart_chat.log import log
-from quart_chat.settings import BadSetting, Settings
+from quart_chat.log import SampledLog, log
+from quart_chat.settings import BadSetting, Settings, split
 from quart_chat.web import security
+from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.api import api_routes
 from quart_chat.web.asgi import GuardedWebsocket, TrustedProxies
 from quart_chat.web.assets import Assets
-from quart_chat.web.doorkeeper import Doorkeeper
 from quart_chat.web.fragments import Fragments
+from quart_chat.web.hosts import KnownHosts
 from quart_chat.web.ice import ice_servers
 from quart_chat.web.pages import page_routes
 from quart_chat.web.parts import Parts
+from quart_chat.web.rooms import Rooms
 from quart_chat.web.socket import Gate, socket_routes
 from quart_chat.web.templating import ROOT, Templates
 
@@ -67,7 +69,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     app = Quart("quart_chat", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.asgi_websocket_class = GuardedWebsocket
-    app.asgi_app = TrustedProxies(app.asgi_app, settings.trusted_hops)  # type: ignore[method-assign] # as Quart's docs say
+    hosts = KnownHosts(app.asgi_app, frozenset(split(settings.allowed_hosts.lower())), parts.refusals)
+    app.asgi_app = TrustedProxies(hosts, settings.trusted_hops)  # type: ignore[method-assign] # as Quart's docs say
     QuartSchema(
         app,
         info=Info(title="quart-chat", version=VERSION),
@@ -78,14 +81,18 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     )
     for blueprint in (page_routes(parts), api_routes(parts), socket_routes(parts, gate)):
         app.register_blueprint(blueprint)
-    app.after_request(_protect)
+    app.after_request(partial(_protect, settings))
     app.extensions["drain"] = gate.drain
+    if not settings.trusted_hops:  # else all connections come from the proxy
+        app.extensions["connections_per_address"] = settings.connections_per_address
     _keep_time(app, parts)
     return app
 
 
 def assemble(settings: Settings, clock: Clock) -> Parts:
-    """Put the parts of one process together."""
+    """Put the parts of one process together; raises BadSetting when settings do not fit together."""
+    if settings.turn_urls and not settings.turn_secret:
+        raise BadSetting("TURN_URLS needs TURN_SECRET, the secret shared with those servers")
     chance = random.SystemRandom()
     assets = Assets(ROOT / "static")
     templates = Templates(assets.url, settings.source_url)
@@ -93,6 +100,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
     hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock), settings.contact_email))
     secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
     backend = _backend(settings, hub, sessions, clock)
+    limits = AddressLimits(settings, secret_key, clock)
     bus = backend if isinstance(backend, RedisBackend) else hub
     return Parts(
         settings=settings,
@@ -102,8 +110,9 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         chance=chance,
         assets=assets,
         templates=templates,
-        doorkeeper=Doorkeeper(settings, secret_key, clock),
         message_limits=_message_limits(settings, clock),
+        limits=limits,
+        refusals=SampledLog(settings.refusals_logged_per_minute),
         sessions=sessions,
         hub=hub,
         backend=backend,
@@ -114,6 +123,7 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
             FileCabinet(settings.reports_file),
             skips=Limit(settings.skips_per_minute, 60.0),
         ),
+        rooms=Rooms(settings, limits, backend, chance),
     )
 
 
@@ -161,8 +171,12 @@ def _message_limits(settings: Settings, clock: Clock) -> MessageLimits:
     return MessageLimits(Limit(of_an_address, 5.0), Limit(of_the_lobby, 5.0), clock.monotonic())
 
 
-def _protect(response: Response) -> Response:
-    response.headers.extend((name, value) for name, value in security.HEADERS.items() if name not in response.headers)
+async def _protect(settings: Settings, response: Response) -> Response:
+    """Add the headers that each answer has, unless its route has set its own."""
+    headers = dict(security.HEADERS)
+    if settings.hsts_seconds and request.scheme == "https":
+        headers["Strict-Transport-Security"] = f"max-age={settings.hsts_seconds}"
+    response.headers.extend((name, value) for name, value in headers.items() if name not in response.headers)
     return response
 
 

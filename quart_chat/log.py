@@ -3,7 +3,11 @@
 import json
 import logging
 import sys
+import time
+from collections import Counter
 from datetime import UTC, datetime
+
+from quart_chat.domain.limits import Bucket, Limit
 
 log = logging.getLogger("quart_chat")
 
@@ -23,6 +27,35 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             line["error"] = _where(record.exc_info[1])
         return json.dumps(line, ensure_ascii=True, default=str)
+
+
+class SampledLog:
+    """Lines on what strangers can cause as often as they like: of each event so many in a minute, the rest counted.
+
+    The next line of that event that is written says how many were not, as `unlogged`.
+    """
+
+    def __init__(self, lines_per_minute: int) -> None:
+        self._limit = Limit(lines_per_minute, 60.0)
+        self._buckets: dict[str, Bucket] = {}
+        self._unlogged: Counter[str] = Counter()
+
+    def info(self, event: str, **extra: object) -> None:
+        """Write a line on what was to be expected, or count it."""
+        self._write(logging.INFO, event, extra)
+
+    def warning(self, event: str, **extra: object) -> None:
+        """Write a line on what an operator should see, or count it."""
+        self._write(logging.WARNING, event, extra)
+
+    def _write(self, level: int, event: str, extra: dict[str, object]) -> None:
+        now = time.monotonic()
+        if not self._buckets.setdefault(event, Bucket(self._limit, now)).take(now):
+            self._unlogged[event] += 1
+            return
+        if unlogged := self._unlogged.pop(event, 0):
+            extra["unlogged"] = unlogged
+        log.log(level, event, extra=extra)
 
 
 def configure(level: str) -> None:

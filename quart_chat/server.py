@@ -10,16 +10,13 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import hypercorn.asyncio.run
-import hypercorn.protocol.h2
-import hypercorn.protocol.h11
-import hypercorn.protocol.ws_stream
-from hypercorn.config import Config
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart
 
-from quart_chat.hardening import Connection, harden_hypercorn
+from quart_chat.hypercorn_patches import Connection, ServerConfig, patch_hypercorn
 from quart_chat.settings import BadSetting
 from quart_chat.workers import LISTENING_SOCKET, Workers, url_of, wanted_processes
 
@@ -35,7 +32,7 @@ UNREAD_LIMIT = 30_000  # milliseconds that written bytes may stay unacknowledged
 log = logging.getLogger(__name__)
 
 
-def main(create_app: Callable[[], Quart], config: Config | None = None) -> None:
+def main(create_app: Callable[[], Quart], config: ServerConfig | None = None) -> None:
     """Serve the app at HOST and PORT until SIGTERM or SIGINT, in as many processes as are wanted.
 
     `config` is hypercorn.toml where none is given. Raises SystemExit: with status 0 for a signal during start, with
@@ -65,9 +62,9 @@ def _tame_the_collector() -> None:
     gc.set_threshold(COLLECT_EVERY, 10, OLD_EVERY)
 
 
-def load_config() -> Config:
+def load_config() -> ServerConfig:
     """Read hypercorn.toml, which lies beside the package, whatever the working directory is."""
-    config = Config.from_toml(SETTINGS_FILE)
+    config = cast("ServerConfig", ServerConfig.from_toml(SETTINGS_FILE))
     config.errorlog = logging.getLogger("hypercorn.error")
     config.errorlog.setLevel(logging.WARNING)  # below, it only announces the address once more
     return config
@@ -101,16 +98,18 @@ def inherited(environ: Mapping[str, str]) -> socket.socket | None:
     return socket.socket(fileno=int(number)) if number else None
 
 
-async def serve(app: Quart, config: Config, *, sock: socket.socket, stop: asyncio.Event) -> None:
+async def serve(app: Quart, config: ServerConfig, *, sock: socket.socket, stop: asyncio.Event) -> None:
     """Serve the app on a listening socket, which this takes over, until `stop` is set; then drain and return.
 
+    An address may have `app.extensions["connections_per_address"]` connections, any number if there is no such limit.
     Draining awaits `app.extensions["drain"]()`, if there is one: it refuses new sockets and closes the open ones.
     Whoever is still there CLOSE_GRACE seconds later is cut off. All this ends within DRAIN_LIMIT + CLOSE_GRACE +
     EXIT_LIMIT seconds, and at once when the app has not even started. Raises what the app's start raises.
     """
-    harden_hypercorn()
+    patch_hypercorn()
     url = url_of(*sock.getsockname()[:2])
     config.bind = [f"fd://{sock.detach()}"]
+    config.connections.most = app.extensions.get("connections_per_address", 0)
     started, leaving = asyncio.Event(), asyncio.Event()
 
     async def until_leaving() -> None:  # Hypercorn asks for this when the app has started
@@ -132,7 +131,7 @@ async def serve(app: Quart, config: Config, *, sock: socket.socket, stop: asynci
         serving.cancel()
 
 
-async def _serve_until_signal(app: Quart, config: Config, sock: socket.socket) -> None:
+async def _serve_until_signal(app: Quart, config: ServerConfig, sock: socket.socket) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     _on_stop_signals(partial(loop.call_soon_threadsafe, stop.set))
     try:
@@ -176,7 +175,7 @@ async def _drain(app: Quart) -> None:
         log.exception("drain failed")
 
 
-async def _see_off(serving: asyncio.Task[None], config: Config) -> None:
+async def _see_off(serving: asyncio.Task[None], config: ServerConfig) -> None:
     """Wait for Hypercorn, which waits for every client: those who do not go are cut."""
     now = asyncio.get_running_loop().time
     await asyncio.wait({serving}, timeout=CLOSE_GRACE)
@@ -188,6 +187,6 @@ async def _see_off(serving: asyncio.Task[None], config: Config) -> None:
         log.warning("given up after %s s: the app does not end", EXIT_LIMIT)
 
 
-def _cut_all(config: Config) -> None:
+def _cut_all(config: ServerConfig) -> None:
     for connection in [one for one in Connection.open if one.config is config]:
         connection.cut()

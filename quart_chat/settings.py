@@ -24,10 +24,16 @@ class Settings:
     """What an operator may set; each field is the environment variable of the same name in capitals."""
 
     secret_key: str = _words(
-        "", "Page nonces and hashes of addresses are made with it. Random at each start when empty."
+        "", "Page nonces and the hashes of browsers and addresses are made with it. Random at each start when empty."
     )
     trusted_hops: int = _number(0, "Proxies in front whose X-Forwarded-For is believed: 0 none, 1 Heroku, 2 Render.")
     allowed_origins: str = _words("", "Further origins, comma separated, whose pages may open the socket.")
+    allowed_hosts: str = _words(
+        "", "Hosts, comma separated, that the chat answers for; .example.org is all below it. Any when empty."
+    )
+    hsts_seconds: int = _number(
+        15_552_000, "For how long a browser that came by https keeps to it (HSTS); 0 says nothing of it."
+    )
     source_url: str = _words("", "Where the footer's link to the source code leads; no link when empty.")
     frames_per_minute: int = _number(120, "Frames one page may send in a minute.")
     frame_burst: int = _number(60, "Frames one page may send at once.")
@@ -38,15 +44,23 @@ class Settings:
         "stun:stun.l.google.com:19302", "STUN servers, comma separated, that tell a browser its address."
     )
     turn_urls: str = _words("", "TURN servers, comma separated, that relay calls and hide addresses.")
-    turn_secret: str = _words("", "The secret shared with them (coturn's static-auth-secret).")
+    turn_secret: str = _words(
+        "", "The secret shared with them (coturn's static-auth-secret); needed where TURN_URLS is set."
+    )
     turn_minutes: int = _number(120, "Minutes for which the credentials made for one call are good.")
     skips_per_minute: int = _number(20, "Strangers one browser may skip in a minute before it has to wait.")
     reports_file: str = _words("", "File to which reports are appended as JSON lines; without it none are kept.")
     contact_email: str = _words("", "Whom a banned visitor may write to.")
     reporters_for_a_ban: int = _number(3, "Different browsers and addresses whose reports within an hour make a ban.")
-    sockets_per_address: int = _number(20, "Sockets one address may have open; an IPv6 /64 is one address.")
+    sockets_per_address: int = _number(
+        20, "Sockets one address may have open; IPv6: a /64 is one address, a /56 has 4 times as much, a /48 16 times."
+    )
+    connections_per_address: int = _number(
+        200, "TCP connections one address may have open; not counted behind a proxy (TRUSTED_HOPS)."
+    )
     handshakes_per_minute: int = _number(30, "Sockets one address may open in a minute.")
     rooms_per_minute: int = _number(5, "Rooms one address may make in a minute.")
+    rooms_per_process: int = _number(5_000, "Rooms made in this process that may be open at once.")
     wrong_codes_per_minute: int = _number(10, "Wrong room codes an address may try in a minute before it has to wait.")
     sockets_per_process: int = _number(10_000, "Sockets this process takes; beyond, visitors see a page that says so.")
     redis_url: str = _words(
@@ -55,6 +69,9 @@ class Settings:
     )
     redis_prefix: str = _words("quart-chat", "What all its keys and channels begin with.")
     redis_self_signed: int = _number(0, "1 believes any certificate of a rediss:// address, as Heroku's need.")
+    refusals_logged_per_minute: int = _number(
+        60, "Refusals of one kind written to the log in a minute; the others are counted."
+    )
     log_level: str = _words("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
     @classmethod
@@ -69,11 +86,16 @@ class Settings:
         return Limit(self.frame_burst, 60 * self.frame_burst / self.frames_per_minute)
 
 
+def split(listed: str) -> list[str]:
+    """The entries of a comma separated setting."""
+    return [entry.strip() for entry in listed.split(",") if entry.strip()]
+
+
 def _read(name: str, kind: Any, environ: Mapping[str, str]) -> Any:
     text = environ[name.upper()].strip()
     if kind in (str, "str"):
         return text
-    least = 0 if name in ("trusted_hops", "redis_self_signed") else 1
+    least = 0 if name in ("trusted_hops", "hsts_seconds", "redis_self_signed") else 1
     try:
         number = int(text)
     except ValueError:

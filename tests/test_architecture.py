@@ -14,22 +14,23 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "chat": {"domain"},
     "settings": {"domain"},
-    "log": set(),
+    "log": {"domain"},
     "backends": {"domain", "log", "backends"},
     "delivery": {"domain", "chat", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
-    "server": {"settings", "log", "hardening", "workers"},
-    "hardening": {"log"},
+    "server": {"settings", "log", "hypercorn_patches", "workers"},
+    "hypercorn_patches": {"domain", "log"},
     "workers": {"log"},
+    "open_files": {"log"},
     "app": {"domain", "chat", "settings", "log", "backends", "delivery", "web"},
     "__init__": {"app"},
-    "__main__": {"server", "settings", "log", "app"},
+    "__main__": {"server", "settings", "log", "open_files", "app"},
 }
 LIBRARIES_OF: dict[str, set[str]] = {
     "domain": set(),
     "chat": set(),
     "settings": set(),
-    "log": set(),
+    "log": {"domain"},
     "backends": {"redis", "msgspec"},
     "delivery": {"hypercorn"},  # the fast wire reaches for its transport
 }

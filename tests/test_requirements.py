@@ -1,6 +1,7 @@
 """The requirement files: complete, exact, and silent about where packages come from."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
@@ -17,18 +18,20 @@ BENCH = (*DEVELOP, "requirements-bench.txt")
 CALLED = {
     "socketio": "python-socketio"
 }  # where a module that may not be installed is called otherwise than its package
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 OWN = {"quart_chat", "tests", "tools", "bench"}
 
 
 def lines(name: str) -> list[str]:
-    """What a requirement file says, without comments."""
-    stripped = (line.strip() for line in (ROOT / name).read_text("utf-8").splitlines())
+    """What a requirement file says, without comments; a requirement and its hashes are one line."""
+    joined = (ROOT / name).read_text("utf-8").replace("\\\n", " ")
+    stripped = (line.strip() for line in joined.splitlines())
     return [line for line in stripped if line and not line.startswith("#")]
 
 
 def requirements(files: tuple[str, ...]) -> list[Requirement]:
-    """The requirements of some files, included ones left out."""
-    return [Requirement(line) for name in files for line in lines(name) if not line.startswith("-r ")]
+    """The requirements of some files, without their hashes."""
+    return [Requirement(line.partition(" --hash=")[0]) for name in files for line in lines(name)]
 
 
 def pinned(files: tuple[str, ...]) -> set[str]:
@@ -84,8 +87,20 @@ def test_every_requirement_names_one_version(name: str) -> None:
 
 @pytest.mark.parametrize("name", BENCH)
 def test_no_requirement_names_a_place_to_fetch_from(name: str) -> None:
-    text = (ROOT / name).read_text("utf-8")
+    text = HASH.sub("", (ROOT / name).read_text("utf-8"))
     assert [sign for sign in ("://", "--", " @ ", "-f ", "-i ") if sign in text] == []
+
+
+def test_what_the_app_runs_on_is_pinned_by_hashes() -> None:
+    """Issue 11, line 1. One requirement without a hash, and pip refuses to install any of them."""
+    assert [line for line in lines("requirements.txt") if not HASH.search(line)] == []
+
+
+@pytest.mark.parametrize(("version", "needed"), [("3.11", True), ("3.12", False), ("3.13", False)])
+def test_typing_extensions_are_pinned_where_quart_schema_imports_them(version: str, needed: bool) -> None:
+    """Issue 11, line 1. It says so nowhere; tools/try_start.py tries it, where there is such a Python."""
+    pins = [requirement for requirement in requirements(RUN) if requirement.name == "typing-extensions"]
+    assert any(pin.marker is None or pin.marker.evaluate({"python_version": version}) for pin in pins) is needed
 
 
 def test_what_the_app_imports_is_pinned() -> None:

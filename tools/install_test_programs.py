@@ -86,8 +86,13 @@ def succeeds(*command: str) -> bool:
     return result.returncode == 0
 
 
+def command(name: str) -> str | None:
+    """Where a program is; servers are kept where only root's PATH leads."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
+
+
 def has_command(name: str) -> Callable[[], bool]:
-    return lambda: shutil.which(name) is not None
+    return lambda: command(name) is not None
 
 
 def has_firefox() -> bool:
@@ -122,6 +127,8 @@ PROGRAMS = (
     Program("chromium", "Playwright's own is tried instead", has_chromium_or_needs_none_of_apt),
     Program("redis-server", "the tests with Redis are skipped", has_command("redis-server")),
     Program("coturn", "the tests with a TURN server are skipped", has_command("turnserver")),
+    Program("nginx-light", "the tests behind nginx are skipped", has_command("nginx")),
+    Program("haproxy", "the tests behind HAProxy are skipped", has_command("haproxy")),
     Program("firefox-esr", "the call between two makes of browser is skipped", has_firefox),
     Program("fonts-noto-color-emoji", "screenshots show boxes for emoji", has_font("Noto Color Emoji")),
     Program("fonts-noto-core", "screenshots show boxes for some scripts", has_font("Noto Sans")),

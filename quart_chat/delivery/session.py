@@ -95,6 +95,7 @@ class Sessions:
         self._by_visitor: dict[VisitorId, Session] = {}
         self._pages: dict[VisitorId, list[PageToken]] = {}
         self._dropped: OrderedDict[VisitorId, float] = OrderedDict()
+        self._dropped_at: dict[tuple[BrowserId, Doorway], dict[VisitorId, None]] = {}  # the last one last
 
     def __len__(self) -> int:
         return len(self._by_visitor)
@@ -146,7 +147,8 @@ class Sessions:
         session, arrival = self._find(page, browser, doorway, language, owner or visitor_of(page))
         if session.wire:
             session.wire.close(REPLACED, "open in another window")
-        self._dropped.pop(session.visitor.id, None)
+        if self._dropped.pop(session.visitor.id, None) is not None:
+            self._is_dropped_no_more(session)
         session.wire = wire
         session.visitor = replace(session.visitor, address=address)
         return session, arrival
@@ -157,6 +159,7 @@ class Sessions:
             return False
         session.wire = None
         self._dropped[session.visitor.id] = self._clock.monotonic()
+        self._dropped_at.setdefault((session.visitor.browser, session.doorway), {})[session.visitor.id] = None
         return True
 
     def forget_the_gone(self) -> None:
@@ -164,7 +167,7 @@ class Sessions:
         now = self._clock.monotonic()
         while self._dropped and next(iter(self._dropped.values())) + RESUME_WINDOW < now:
             visitor, _ = self._dropped.popitem(last=False)
-            del self._by_visitor[visitor]
+            self._is_dropped_no_more(self._by_visitor.pop(visitor))
             for page in self._pages.pop(visitor):
                 del self._by_page[page]
 
@@ -185,11 +188,14 @@ class Sessions:
 
     def _left_behind(self, browser: BrowserId, doorway: Doorway) -> Session | None:
         """The session this browser has dropped last in this place: a reload looks like that."""
-        for visitor in reversed(self._dropped):
-            session = self._by_visitor[visitor]
-            if session.visitor.browser == browser and session.doorway == doorway:
-                return session
-        return None
+        dropped = self._dropped_at.get((browser, doorway))
+        return self._by_visitor[next(reversed(dropped))] if dropped else None
+
+    def _is_dropped_no_more(self, session: Session) -> None:
+        place = session.visitor.browser, session.doorway
+        del self._dropped_at[place][session.visitor.id]
+        if not self._dropped_at[place]:
+            del self._dropped_at[place]
 
     def _adopt(self, page: PageToken, session: Session) -> None:
         self._by_page[page] = session

@@ -1,9 +1,12 @@
 """How much of something one visitor, one address or everybody together may do."""
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
+
+from quart_chat.domain.addresses import IPV6_SHARES, Network
 
 LONGEST_WAIT = 3600.0  # seconds between two guesses, however many were wrong
 KEYS_KEPT = 50_000  # addresses remembered at once; some 10 MB
@@ -57,6 +60,11 @@ class Bucket:
         gained = max(0.0, now - self._updated) * self._limit.rate
         self._tokens = min(self._limit.burst, self._tokens + gained)
         self._updated = max(self._updated, now)
+
+
+def take_from_each(buckets: list[Bucket], now: float) -> bool:
+    """Take a token of each bucket, or none of any."""
+    return all(bucket.wait(now) == 0 for bucket in buckets) and all(bucket.take(now) for bucket in buckets)
 
 
 class GrowingWait:
@@ -120,6 +128,42 @@ class Ledger(Generic[T]):
             if len(self._entries) < self._most and not self._entries[oldest].is_full(now):
                 return
             del self._entries[oldest]
+
+
+class Ledgers(Generic[T]):
+    """A ledger for each size of network; `make` is told how many times the allowance of one address it has."""
+
+    def __init__(self, make: Callable[[int, float], T]) -> None:
+        self._by_share = {share: Ledger(partial(make, share)) for share in IPV6_SHARES.values()}
+
+    def of(self, networks: Iterable[Network], now: float) -> list[T]:
+        """The entries of all networks that an address counts for."""
+        return [self._by_share[network.share].of(network.name, now) for network in networks]
+
+
+class OpenCounts:
+    """How much of something each network has open, and no more than its share of `most`; 0 is without a limit."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.total = 0
+        self._open: Counter[Network] = Counter()
+
+    def add(self, networks: list[Network]) -> bool:
+        """Count one more for all of these networks, unless one of them has too many."""
+        if self.most and any(self._open[network] >= network.share * self.most for network in networks):
+            return False
+        self._open.update(networks)
+        self.total += 1
+        return True
+
+    def remove(self, networks: list[Network]) -> None:
+        """Count one less."""
+        self.total -= 1
+        self._open.subtract(networks)
+        for network in networks:
+            if not self._open[network]:
+                del self._open[network]
 
 
 class MessageLimits:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from hypercorn.typing import (
@@ -18,6 +17,9 @@ from hypercorn.typing import (
 from quart.asgi import ASGIWebsocketConnection
 from quart.wrappers import Websocket
 
+from quart_chat.domain.addresses import read_address
+from quart_chat.web.hosts import name_of_host
+
 if TYPE_CHECKING:
     from quart import Quart
 
@@ -27,7 +29,6 @@ POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
-HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 ADDRESS_AND_PORT = re.compile(r"(?:\[(?P<v6>[^]]*)\]|(?P<v4>[^:]*))(?::\d*)?")
 
 
@@ -164,18 +165,13 @@ def _visitor_address(entries: list[bytes], hops: int) -> tuple[str, int] | None:
     """The address `hops` from the right, in its one canonical form; the port is not known and 0."""
     if len(entries) < hops:
         return None
-    try:
-        address = ip_address(_without_port_and_zone(entries[-hops].decode("latin-1")))
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address), 0
+    address = read_address(_without_port(entries[-hops].decode("latin-1")))
+    return (str(address), 0) if address else None
 
 
-def _without_port_and_zone(text: str) -> str:
+def _without_port(text: str) -> str:
     match = ADDRESS_AND_PORT.fullmatch(text)
-    address = match["v6"] or match["v4"] or "" if match else text
-    return address.partition("%")[0]
+    return match["v6"] or match["v4"] or "" if match else text
 
 
 def _visitor_scheme(scope: WWWScope, hops: int) -> str:
@@ -188,7 +184,7 @@ def _visitor_scheme(scope: WWWScope, hops: int) -> str:
 def _headers_for_host(scope: WWWScope, hops: int) -> list[tuple[bytes, bytes]]:
     headers = list(scope["headers"])
     host = _spoken_by(_forwarded(scope, b"host"), hops)
-    if not HOST.fullmatch(host):
+    if name_of_host(host) is None:
         return headers
     return [(b"host", host), *((name, value) for name, value in headers if name.lower() != b"host")]
 

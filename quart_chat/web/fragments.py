@@ -110,7 +110,7 @@ class Fragments:
     def __init__(
         self,
         templates: Templates,
-        ice_servers: Callable[[], list[dict[str, object]]] = list,
+        ice_servers: Callable[[str], list[dict[str, object]]] = lambda address: [],
         contact: str = "",
     ) -> None:
         self._ice_servers = ice_servers
@@ -136,7 +136,8 @@ class Fragments:
             case Waiting(left=left):
                 return self._render(event, language, left=person(left) if left else None)
             case CallBegan(room, polite):
-                return json.dumps({"call": {"room": room, "polite": polite, "iceServers": self._ice_servers()}})
+                servers = self._ice_servers(session.visitor.address)
+                return json.dumps({"call": {"room": room, "polite": polite, "iceServers": servers}})
             case Signalled(room, page, signal):
                 return json.dumps({"signal": {"room": room, "page": page, **as_json(signal)}})
             case Banned(until):

@@ -14,7 +14,7 @@ MAX_FRAME = 65_536  # characters; the server cuts larger frames off before they 
 Room = Annotated[str, msgspec.Meta(max_length=64)]
 Name = Annotated[str, msgspec.Meta(max_length=512)]
 Text = Annotated[str, msgspec.Meta(max_length=20_000)]
-Key = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,40}$")]
+Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,40}\Z")]
 
 
 class Unreadable(ValueError):
@@ -117,7 +117,7 @@ class Signal(msgspec.Struct, tag_field="do", tag="signal"):
     """`{"do": "signal", "room": ..., "description" or "candidate" or "media": {...}}`, as call.js sends it."""
 
     room: Room
-    page: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]{8,40}$")]
+    page: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{8,40}\Z")]
     description: Description | None = None
     candidate: Candidate | None = None
     media: Media | None = None

@@ -2,26 +2,24 @@
 
 import base64
 import hmac
-import secrets
-from hashlib import sha1
+from hashlib import sha1, sha256
 
 from quart_chat.domain.ports import Clock
-from quart_chat.settings import Settings
+from quart_chat.settings import Settings, split
 
 
-def ice_servers(settings: Settings, clock: Clock) -> list[dict[str, object]]:
+def ice_servers(settings: Settings, clock: Clock, address: str) -> list[dict[str, object]]:
     """What a browser's `RTCPeerConnection` takes as `iceServers`, with credentials made for this one call.
 
-    The name holds when they end, the password is its HMAC-SHA1: coturn's `use-auth-secret`
+    The name holds when they end and who it is: a keyed hash of the address, so that a relay's quota for one user holds
+    for all calls of an address. The password is the name's HMAC-SHA1: coturn's `use-auth-secret`
     (draft-uberti-behave-turn-rest-00).
     """
-    servers: list[dict[str, object]] = [{"urls": urls} for urls in [_split(settings.stun_urls)] if urls]
-    if turn := _split(settings.turn_urls):
-        name = f"{int(clock.wall()) + 60 * settings.turn_minutes}:{secrets.token_hex(4)}"
-        digest = hmac.digest(settings.turn_secret.encode(), name.encode(), sha1)
+    servers: list[dict[str, object]] = [{"urls": urls} for urls in [split(settings.stun_urls)] if urls]
+    if turn := split(settings.turn_urls):
+        secret = settings.turn_secret.encode()
+        user = hmac.digest(secret, b"user:" + address.encode(), sha256)[:12].hex()
+        name = f"{int(clock.wall()) + 60 * settings.turn_minutes}:{user}"
+        digest = hmac.digest(secret, name.encode(), sha1)
         servers.append({"urls": turn, "username": name, "credential": base64.b64encode(digest).decode()})
     return servers
-
-
-def _split(urls: str) -> list[str]:
-    return [url.strip() for url in urls.split(",") if url.strip()]

@@ -2,27 +2,28 @@
 
 import gzip
 from contextlib import suppress
+from functools import partial
 from urllib.parse import quote, unquote
 
 import segno
 from quart import Blueprint, Request, Response, abort, has_request_context, redirect, request
 from quart_schema import hide
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 
 from quart_chat.delivery.session import visitor_of
 from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.codes import RoomCode, new_code, read_code
+from quart_chat.domain.codes import RoomCode, read_code
 from quart_chat.domain.names import friendly_name
 from quart_chat.domain.ports import Unavailable
-from quart_chat.domain.rooms import Kind, room_of
+from quart_chat.domain.rooms import Kind
 from quart_chat.domain.text import Unwritable, clean_name
 from quart_chat.log import log
 from quart_chat.web import security
 from quart_chat.web.parts import Parts
+from quart_chat.web.rooms import NoRoomLeft, TooManyGuesses, TooManyRooms
 
-YEAR = 31_536_000  # seconds
 PAGE_COMPRESSION = 5  # of 9; more takes twice the time for one part in a hundred
-CODE_TRIES = 20  # a code that is taken is drawn again; so many in a row do not happen
 
 
 def page_routes(parts: Parts) -> Blueprint:
@@ -106,7 +107,15 @@ def page_routes(parts: Parts) -> Blueprint:
 
     @blueprint.app_errorhandler(HTTPException)
     async def oops(error: HTTPException) -> Response:
-        return pages.refuse(error.code or 500)
+        response = pages.refuse(error.code or 500)
+        if "Allow" in (headers := Headers(error.get_headers())):
+            response.headers["Allow"] = headers["Allow"]
+        return response
+
+    @blueprint.app_errorhandler(NoRoomLeft)
+    async def too_many_rooms(error: NoRoomLeft) -> Response:
+        parts.refusals.warning("no room left")
+        return pages.show_error(503, "rooms")
 
     @blueprint.app_errorhandler(Unavailable)
     async def out_of_reach(error: Unavailable) -> Response:
@@ -144,6 +153,7 @@ class Pages:
             hue=hue_for(me),
             phone=_is_phone(request),
             origin=self._origin(),
+            cookies=self._cookies(),
             **values,
         )
         response = _compressed(Response(html, status, content_type="text/html; charset=utf-8"), html)
@@ -154,7 +164,7 @@ class Pages:
 
     def show_place(self, kind: Kind, code: RoomCode | None = None, waiting: int = 0) -> Response:
         """The page of one of the four ways to talk; 503 when no more sockets are taken."""
-        if self._parts.doorkeeper.is_full():
+        if self._parts.limits.is_full():
             abort(503)
         link = self.link_to(code) if code else ""
         return self.show(
@@ -162,7 +172,7 @@ class Pages:
             place={"kind": kind.value, "code": code or ""},
             link=link,
             waiting=waiting,
-            agreed="agreed" in request.cookies,
+            agreed=self._cookies().prefix + "agreed" in request.cookies,
             turn=bool(self._parts.settings.turn_urls),
         )
 
@@ -176,11 +186,11 @@ class Pages:
         self._log_refusal(status)
         return self.show_error(status)
 
-    def show_error(self, status: int) -> Response:
+    def show_error(self, status: int, what: str = "") -> Response:
         """A page that says what went wrong, in words, with a way on; a refused socket gets the bare status."""
         if not has_request_context():
             return Response("", status)
-        return self.show("pages/oops.html", status=status, code=status)
+        return self.show("pages/oops.html", status=status, code=what or status)
 
     def fragment(self, template: str, **values: object) -> Response:
         """A piece of a page, for htmx."""
@@ -194,7 +204,7 @@ class Pages:
             abort(404)
         gzipped = asset.gzipped if "gzip" in request.headers.get("Accept-Encoding", "") else None
         response = Response(gzipped or asset.body, content_type=asset.media_type)
-        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        response.headers["Cache-Control"] = f"public, max-age={security.YEAR}, immutable"
         response.headers["Vary"] = "Accept-Encoding"
         if gzipped:
             response.headers["Content-Encoding"] = "gzip"
@@ -215,25 +225,24 @@ class Pages:
 
     async def create_room(self) -> RoomCode:
         """Open a room under a code nobody has; 429 for an address that makes too many."""
-        if not self._parts.doorkeeper.may_make_room(self._who()):
-            log.warning("too many rooms", extra={"address": self._who()})
+        try:
+            return await self._parts.rooms.make(request.remote_addr)
+        except TooManyRooms:
+            self._parts.refusals.warning("too many rooms", address=self._who())
             abort(429)
-        for _ in range(CODE_TRIES):
-            code = new_code(self._parts.chance)
-            if await self._parts.backend.create_room(code):
-                return code
-        raise ServiceUnavailable
 
     async def find_room(self, typed: str) -> RoomCode | None:
-        """The code of an open room, however it was typed; 429 for an address that seems to guess."""
-        if not self._parts.doorkeeper.may_guess(self._who()):
-            log.warning("too many wrong codes", extra={"address": self._who()})
+        """The code of an open room, however it was typed; 429 for an address that seems to guess.
+
+        What another site's page makes a browser ask is refused with 403, and is no guess of the one who sits there.
+        """
+        if security.is_made_by_foreign_page(request.headers):
+            abort(403)
+        try:
+            return await self._parts.rooms.find(typed, request.remote_addr)
+        except TooManyGuesses:
+            self._parts.refusals.warning("too many wrong codes", address=self._who())
             abort(429)
-        code = read_code(typed)
-        if code and await self._parts.backend.people_in(room_of(code)) is not None:
-            return code
-        self._parts.doorkeeper.note_wrong_guess(self._who())
-        return None
 
     def link_to(self, code: RoomCode) -> str:
         """The address that invites into a room."""
@@ -251,26 +260,31 @@ class Pages:
     def _log_refusal(self, status: int) -> None:
         """Write a line, unless whoever refused has written one: the limits, and the socket."""
         if has_request_context() and status != 429:
-            log.info("request refused", extra={"status": status, "address": self._who()})
+            self._parts.refusals.info("request refused", status=status, address=self._who())
 
     def _who(self) -> str:
-        return self._parts.doorkeeper.name(request.remote_addr)
+        return self._parts.limits.hash_of(request.remote_addr)
 
     def _origin(self) -> str:
         return f"{request.scheme}://{request.host}"
 
     def _name(self) -> str:
         """The name this browser used last, or a friendly new one."""
+        written = request.cookies.get(self._cookies().prefix + "name", "")
         try:
-            return clean_name(unquote(request.cookies.get("name", "")[:512]))
+            return clean_name(unquote(written[:512]))
         except Unwritable:
             return friendly_name(self._parts.chance)
 
     def _remember(self, response: Response, name: str) -> None:
-        secure = request.scheme == "https"
-        browser = security.read_browser(request.cookies.get("browser")) or security.new_browser()
-        response.set_cookie("browser", browser, max_age=YEAR, httponly=True, secure=secure, samesite="Lax")
-        response.set_cookie("name", quote(name), max_age=YEAR, secure=secure, samesite="Lax")
+        cookies = self._cookies()
+        browser = security.read_browser(cookies.browser_of(request.cookies)) or security.new_browser()
+        keep = partial(response.set_cookie, max_age=security.YEAR, secure=cookies.is_secure, samesite="Lax")
+        keep(cookies.prefix + "browser", browser, httponly=True)
+        keep(cookies.prefix + "name", quote(name))
+
+    def _cookies(self) -> security.Cookies:
+        return security.Cookies(request.scheme)
 
 
 def _compressed(response: Response, html: str) -> Response:

@@ -8,9 +8,11 @@ from quart_chat.delivery.session import Sessions
 from quart_chat.domain.codes import Chance
 from quart_chat.domain.limits import MessageLimits
 from quart_chat.domain.ports import Backend, Clock
+from quart_chat.log import SampledLog
 from quart_chat.settings import Settings
+from quart_chat.web.address_limits import AddressLimits
 from quart_chat.web.assets import Assets
-from quart_chat.web.doorkeeper import Doorkeeper
+from quart_chat.web.rooms import Rooms
 from quart_chat.web.templating import Templates
 
 
@@ -25,9 +27,11 @@ class Parts:
     chance: Chance
     assets: Assets
     templates: Templates
-    doorkeeper: Doorkeeper
     message_limits: MessageLimits
+    limits: AddressLimits
+    refusals: SampledLog
     sessions: Sessions
     hub: Hub
     backend: Backend
     chat: Chat
+    rooms: Rooms

@@ -4,6 +4,8 @@ import base64
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 from werkzeug.datastructures import Headers
@@ -11,6 +13,7 @@ from werkzeug.datastructures import Headers
 from quart_chat.delivery.session import PageToken
 from quart_chat.domain.visitors import BrowserId
 
+YEAR = 31_536_000  # seconds
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 bits
 
 HEADERS = {
@@ -19,7 +22,38 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",  # of all that is no page
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """What our cookies are called, and how long and where they are good, for a page that came by this scheme.
+
+    Under https each name begins with `__Host-`: a browser then takes it from this very host alone, where else one of a
+    neighbouring name could put its own in place of ours (RFC 6265bis, section 4.1.3.2).
+    """
+
+    scheme: str
+
+    @property
+    def prefix(self) -> str:
+        """What each name begins with."""
+        return "__Host-" if self.is_secure else ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the browser may send them by https only."""
+        return self.scheme in ("https", "wss")
+
+    @property
+    def attributes(self) -> str:
+        """What a script of a page writes behind a name and its value."""
+        return f";path=/;max-age={YEAR};samesite=lax{';secure' if self.is_secure else ''}"
+
+    def browser_of(self, cookies: Mapping[str, str]) -> str | None:
+        """The browser's secret among what it has sent."""
+        return cookies.get(self.prefix + "browser")
 
 
 def content_security_policy(nonce: str) -> str:
@@ -64,6 +98,19 @@ def nonce_of(page: PageToken, secret_key: bytes) -> str:
     """The nonce of a page: known to it and to us without our keeping it."""
     digest = hmac.digest(secret_key, b"nonce:" + page.encode(), sha256)
     return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def is_made_by_foreign_page(headers: Headers) -> bool:
+    """Say whether a page of another site makes the browser ask for this, be it as a picture, in a frame or in advance.
+
+    Whoever follows a link from there asks as well, but in a window (Fetch Metadata Request Headers, section 2).
+    """
+    follows_link = (
+        headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and "Sec-Purpose" not in headers
+    )
+    return headers.get("Sec-Fetch-Site") == "cross-site" and not follows_link
 
 
 def comes_from_us(headers: Headers, scheme: str, allowed: frozenset[str]) -> bool:

@@ -17,9 +17,11 @@ from quart_chat.domain.ports import Place, Unavailable
 from quart_chat.domain.rooms import LOBBY, Kind, RoomId, room_of
 from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
 from quart_chat.log import log
+from quart_chat.settings import split
 from quart_chat.web import frames, security
 from quart_chat.web.asgi import SERVER_SEND, FloodError
 from quart_chat.web.parts import Parts
+from quart_chat.web.rooms import TooManyGuesses
 
 CLOSED_AT_ONCE = 50  # sockets told to reconnect before the next ones get a moment
 CLOSING_PAUSE = 0.02  # seconds; 2,000 sockets are told within a second
@@ -65,43 +67,59 @@ class Gate:
 def socket_routes(parts: Parts, gate: Gate) -> Blueprint:
     """The route /ws."""
     blueprint = Blueprint("socket", __name__)
-    allowed = frozenset(
-        origin.strip().lower() for origin in parts.settings.allowed_origins.split(",") if origin.strip()
-    )
+    allowed = frozenset(split(parts.settings.allowed_origins.lower()))
 
     @blueprint.websocket("/ws")
     async def talk() -> None:
         socket = websocket._get_current_object()  # type: ignore[attr-defined] # the proxy costs on every frame
         scheme = "https" if socket.scheme == "wss" else "http"
-        who = parts.doorkeeper.name(socket.remote_addr)
+        address = socket.remote_addr
+        who = parts.limits.hash_of(address)
         if not security.comes_from_us(socket.headers, scheme, allowed):
-            _refuse(403, "foreign origin", who)
-        if not gate.open or parts.doorkeeper.is_full():
-            _refuse(503, "no place", who)
+            _refuse(parts, 403, "foreign origin", who)
+        if not gate.open or parts.limits.is_full():
+            _refuse(parts, 503, "no place", who)
         page = _read_page(socket, parts.secret_key)
         if page is None:
-            _refuse(400, "no page of ours", who)
+            _refuse(parts, 400, "no page of ours", who)
         if not parts.sessions.may_open(page.token, page.browser):
-            _refuse(403, "another browser's page", who)
+            _refuse(parts, 403, "another browser's page", who)
+        if not await _may_know_code(parts, page, address):
+            _refuse(parts, 429, "too many wrong codes", who)
         await socket.accept()
-        if not parts.doorkeeper.admit(who):
+        if not parts.limits.open_socket(address):
             return await _turn_away(parts, socket, who)
         try:
             await Conversation(parts, socket, page, who).hold()
         finally:
-            parts.doorkeeper.release(who)
+            parts.limits.close_socket(address)
 
     return blueprint
 
 
-def _refuse(status: int, why: str, who: str) -> NoReturn:
-    log.info("handshake refused", extra={"why": why, "address": who})
+def _refuse(parts: Parts, status: int, why: str, who: str) -> NoReturn:
+    parts.refusals.info("handshake refused", why=why, address=who)
     abort(status)
+
+
+async def _may_know_code(parts: Parts, page: Page, address: str | None) -> bool:
+    """Say whether a page may have its room's code by other means than guessing; a wrong code counts as a guess.
+
+    A page that was connected here before had a code that opened a room then.
+    """
+    if page.doorway.kind is not Kind.ROOM or parts.sessions.knows(page.token):
+        return True
+    with suppress(Unavailable):  # then no code can be tried either
+        try:
+            await parts.rooms.is_open(page.doorway.room, address)
+        except TooManyGuesses:
+            return False
+    return True
 
 
 async def _turn_away(parts: Parts, socket: Websocket, who: str) -> None:
     """Say why there is no place, and let the page try again by itself."""
-    log.warning("turned away", extra={"address": who})
+    parts.refusals.warning("turned away", address=who)
     await socket.send(parts.templates.render("fragments/turned_away.html", "en"))
     await socket.close(TRY_LATER, "too many sockets")
 
@@ -154,7 +172,7 @@ class Conversation:
             while True:
                 await self._hear(session, await self._socket.receive())
         except FloodError:
-            log.warning("flood closed", extra={"address": self._address})
+            self._parts.refusals.warning("flood closed", address=self._address)
             self._wire.close(POLICY, "too many frames")
             await asyncio.Event().wait()  # the writer ends this conversation
 
@@ -223,7 +241,7 @@ class Conversation:
         if session.strikes.take(now):
             self._parts.hub.tell(session.visitor.id, refused)
         else:
-            log.warning("flood closed", extra={"address": self._address})
+            self._parts.refusals.warning("flood closed", address=self._address)
             self._wire.close(POLICY, "too many frames")
 
 
@@ -234,7 +252,8 @@ def _read_page(socket: Websocket, secret_key: bytes) -> Page | None:
     if token is None or doorway is None:
         return None
     # Whoever comes without our cookie is a browser of its own.
-    browser = security.browser_of(socket.cookies.get("browser"), token, secret_key)
+    cookie = security.Cookies(socket.scheme).browser_of(socket.cookies)
+    browser = security.browser_of(cookie, token, secret_key)
     since = arguments.get("seq", "")
     return Page(
         token,

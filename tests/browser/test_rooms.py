@@ -1,12 +1,17 @@
 """Rooms by code: made, given away, found by a code typed somehow, and gone with the last one."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from quart_chat.domain.codes import ALPHABET
 from tests.browser.stories import NO_SUCH_PAGE, Visitors
+from tests.web.guest import GENEROUS, serving
 
 pytestmark = pytest.mark.browser
 
@@ -117,3 +122,33 @@ async def test_somebody_typing_is_seen_by_the_others_only(visitors: Visitors) ->
     await bob.types("Well")
     await ann.sees("Bob is typing")
     await bob.sees_no("Bob is typing")
+
+
+async def test_a_foreign_page_with_wrong_codes_as_pictures_locks_nobody_out_and_its_link_opens_a_room(
+    browser: Browser,
+) -> None:
+    """Issue 11, line 13. To a browser `localhost` is another site than `127.0.0.1`."""
+    async with serving(replace(GENEROUS, wrong_codes_per_minute=2)) as site:
+        visitors = Visitors(browser, site)
+        path = await (await visitors.come()).creates_a_room()
+        pictures = "".join(f'<img src="{site}/room/QQQQQ{letter}">' for letter in ALPHABET)
+        bob = await browser.new_page()
+        async with foreign_page(f'{pictures}<a href="{site}{path}">a room</a>') as url:
+            await bob.goto(url)
+            await bob.get_by_role("link").click()
+        await expect(bob.get_by_role("button", name="Enter")).to_be_visible()
+        await bob.close()
+        await visitors.go()
+
+
+@asynccontextmanager
+async def foreign_page(markup: str) -> AsyncIterator[str]:
+    """A page on another site; gives its address."""
+
+    async def show(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + markup.encode())
+        writer.close()
+
+    async with await asyncio.start_server(show, "127.0.0.1", 0) as server:
+        yield f"http://localhost:{server.sockets[0].getsockname()[1]}/"

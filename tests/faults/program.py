@@ -18,6 +18,7 @@ GENEROUS = {
     "ADDRESS_MESSAGES_PER_5S": "10000",
     "LOBBY_MESSAGES_PER_5S": "10000",
     "SOCKETS_PER_ADDRESS": "1000",
+    "CONNECTIONS_PER_ADDRESS": "10000",
     "HANDSHAKES_PER_MINUTE": "60000",
 }
 PROMISED = 10.0  # seconds from SIGTERM to the end, whatever clients do

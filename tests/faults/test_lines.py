@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from quart_chat import hardening
+from quart_chat import hypercorn_patches
 from quart_chat.app import create_app
 from quart_chat.delivery import wire
 from quart_chat.domain.rooms import LOBBY
@@ -114,9 +114,9 @@ async def test_a_line_that_dies_without_a_word_is_found_and_told(clock: TownCloc
         ChaosProxy(crowd.base) as line,
     ):
         ann, bob = await crowd.strangers(base=line.url)
-        connections = len(hardening.Connection.open)
+        connections = len(hypercorn_patches.Connection.open)
         line.freeze()
-        await until(lambda: len(hardening.Connection.open) < connections)
+        await until(lambda: len(hypercorn_patches.Connection.open) < connections)
         await bob.say("while you were away")
         clock.seconds += 6
         await bob.sees("is reconnecting")
@@ -133,9 +133,9 @@ async def test_a_line_that_dies_and_stays_dead_ends_the_talk_once(clock: TownClo
         ChaosProxy(crowd.base) as line,
     ):
         ann, bob = await crowd.strangers(base=line.url)
-        connections = len(hardening.Connection.open)
+        connections = len(hypercorn_patches.Connection.open)
         line.freeze()
-        await until(lambda: len(hardening.Connection.open) < connections)
+        await until(lambda: len(hypercorn_patches.Connection.open) < connections)
         clock.seconds += 46
         await bob.is_at("waiting")
         assert bob.shown.count('<li class="note"><span><bdi>Ann</bdi> has left') == 1
@@ -153,8 +153,8 @@ async def test_who_reads_slowly_is_cut_and_nobody_else_waits(clock: TownClock, m
         await slow.has_no_answer_left_to_get()
         let_the_kernel_keep_little()
         line.bytes_per_second = 1_000
-        connections, number = len(hardening.Connection.open), 0
-        while len(hardening.Connection.open) == connections:
+        connections, number = len(hypercorn_patches.Connection.open), 0
+        while len(hypercorn_patches.Connection.open) == connections:
             number += 1
             await ann.say(f"{number} " + "x" * 1_990)
             await ann.has_no_answer_left_to_get()
@@ -167,7 +167,7 @@ async def test_who_reads_slowly_is_cut_and_nobody_else_waits(clock: TownClock, m
 
 
 def let_the_kernel_keep_little() -> None:
-    for connection in hardening.Connection.open:
+    for connection in hypercorn_patches.Connection.open:
         connection.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
 

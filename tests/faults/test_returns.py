@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
-from quart_chat import hardening
+from quart_chat import hypercorn_patches
 from quart_chat.chat import PARTNER_WAIT, RESUME_WINDOW, SHOWN_AWAY_AFTER
 from quart_chat.domain.rooms import LOBBY, LOG_LENGTH
 from quart_chat.settings import Settings
@@ -155,9 +155,9 @@ async def notices_the_absence(bob: Witness, clock: TownClock, away: float, is_pa
 
 async def drops(guest: Witness) -> None:
     """Lose the connection, and let the server notice it."""
-    connections = len(hardening.Connection.open)
+    connections = len(hypercorn_patches.Connection.open)
     await guest.drop()
-    await until(lambda: len(hardening.Connection.open) < connections)
+    await until(lambda: len(hypercorn_patches.Connection.open) < connections)
 
 
 async def passes(clock: TownClock, seconds: float) -> None:

@@ -27,6 +27,7 @@ GENEROUS = Settings(
     address_messages_per_5s=10_000,
     lobby_messages_per_5s=10_000,
     sockets_per_address=1_000,
+    connections_per_address=10_000,
     handshakes_per_minute=60_000,
     skips_per_minute=10_000,
     rooms_per_minute=10_000,

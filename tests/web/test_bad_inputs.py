@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from quart_chat.app import SystemClock
 from quart_chat.domain.rooms import LOBBY
 from quart_chat.settings import Settings
-from quart_chat.web.doorkeeper import Doorkeeper
+from quart_chat.web.address_limits import AddressLimits
 from tests.faults.history import Crowd, Witness
 from tests.faults.program import Program, running
 
@@ -35,7 +35,7 @@ IN_TIME = 1.0  # seconds for the neighbours' message
 GROWN = 5 * 1024 * 1024  # bytes; the allocator keeps some of what was freed
 
 # Each sender has an address of its own, so that only the rows about limits meet them.
-SERVER = {"TRUSTED_HOPS": "1", "SECRET_KEY": KEY, "STUN_URLS": ""}
+SERVER = {"TRUSTED_HOPS": "1", "SECRET_KEY": KEY, "STUN_URLS": "", "REFUSALS_LOGGED_PER_MINUTE": "100000"}
 TAME = re.compile(r"[a-z0-9 ]{1,40}")  # what a value in the log may look like
 
 
@@ -48,7 +48,7 @@ class Scene:
         self.crowd = Crowd(program.url)
         self._proc = Path(f"/proc/{program.process.pid}")
         self._addresses: Iterator[int] = iter(range(256 * 256))
-        self._mark = Doorkeeper(Settings(), KEY.encode(), SystemClock()).name(MARK)
+        self._mark = AddressLimits(Settings(), KEY.encode(), SystemClock()).hash_of(MARK)
 
     async def opens(self) -> None:
         self.neighbours = [await self.guest("/lobby"), await self.guest("/lobby")]
@@ -224,6 +224,14 @@ async def ends_the_connection(scene: Scene, data: bytes) -> None:
     await ann.sees('data-at="talk"')
 
 
+async def is_a_flood(scene: Scene, data: bytes) -> None:
+    ann = await scene.ann()
+    await ann.send_bytes(data)
+    assert await ann.is_closed() in (1006, 1008)  # 1006 when more is on its way than is read without looking
+    await ann.comes_back()
+    await ann.sees('data-at="talk"')
+
+
 async def is_waited_for(scene: Scene, data: bytes) -> None:
     """What may still become a message keeps its socket, at no cost, until that stops answering pings."""
     ann = await scene.guest("/lobby")
@@ -346,6 +354,7 @@ UNREADABLE: dict[str, str | bytes] = {
     "not a number": '{"do":"say","room":"lobby","key":"k2345678","text":NaN}',
     "a number as text": '{"do":"say","room":"lobby","key":"k2345678","text":1}',
     "markup as key": '{"do":"say","room":"lobby","key":"<b>evil</b>","text":"x"}',
+    "a key with a line break behind it": '{"do":"say","room":"lobby","key":"k2345678\\n","text":"x"}',
     "a room named twice": '{"do":"say","room":"lobby","room":"x","key":"k2345678","text":"x"}',
     "a message without a room": '{"do":"say","key":"k2345678","text":"x"}',
     "a message without a key": '{"do":"say","room":"lobby","text":"x"}',
@@ -403,7 +412,12 @@ BROKEN_FRAMES = {
 TOO_BIG = {
     "a text of 65,537 bytes": frame(0x81, b"x" * 65_537),
     "a text of 16 MiB": frame(0x81, b"x" * 16 * 1024 * 1024),
+}
+FLOODS = {
     "100,000 pieces of a byte": frame(0x01, b"x") + frame(0x00, b"x") * 100_000,
+    "100,000 pieces of nothing": frame(0x01, b"") + frame(0x00, b"") * 100_000,
+    "100,000 pings": frame(0x89, b"") * 100_000,
+    "100,000 pongs": frame(0x8A, b"x" * 125) * 100_000,
 }
 UNFINISHED = {
     "a text that never ends": frame(0x01, b"{"),
@@ -527,6 +541,7 @@ NO_SIGNALS: dict[str, Mapping[str, object]] = {
     "a name of 10 KB": {"candidate": {"candidate": f"candidate:1 1 udp 1 {'x' * 10_000}.local 9 typ host"}},
     "a negative line": {"candidate": {"candidate": "", "sdpMLineIndex": -1}},
     "words as media": {"media": {"mic": "yes"}},
+    "a page with a line break behind it": {"description": {"type": "offer", "sdp": SDP}, "page": "12345678-aaaa\n"},
     "markup as page": {"description": {"type": "offer", "sdp": SDP}, "page": "<b>"},
 }
 CANDIDATES: dict[str, Mapping[str, object]] = {
@@ -579,6 +594,8 @@ NO_HANDSHAKES: dict[str, tuple[int, bytes]] = {
     "version 12": (400, handshake({"Sec-WebSocket-Version": "12"})),
     "no version": (400, handshake({"Sec-WebSocket-Version": None})),
     "no key": (400, handshake({"Sec-WebSocket-Key": None})),
+    "HTTP/2 from the start": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "HTTP/2.0 for the socket": (505, handshake({}, version="2.0")),
     "HTTP/1.0 for the socket": (400, handshake({}, version="1.0")),
     "a handshake with a body": (400, handshake({"Content-Length": "4"}) + b"evil"),
     "no host": (400, handshake({"Host": None})),
@@ -598,7 +615,6 @@ UPGRADES = {
     "1,000 headers": handshake({f"X-{number}": "y" for number in range(1_000)}),
     "a cookie that is none": handshake({"Cookie": "browser=\xff\xfe; name=<script>; =; ;"}),
     "an endless claim": handshake({}, f"/ws?page={'A' * 22}&place=lobby&talking=1&room={'x' * 5_000}"),
-    "HTTP/2 instead": handshake({"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}, "/healthz"),
 }
 NOTHING_THERE: dict[str, tuple[int, bytes]] = {
     f"the address {path[:30]}": (404, request(path))
@@ -631,7 +647,14 @@ NOT_ALLOWED: dict[str, tuple[int, bytes]] = {
     "HEAD for the socket": (400, request("/ws", "HEAD")),
     "OPTIONS for the socket": (400, request("/ws", "OPTIONS")),
     "POST to the socket": (405, handshake({}, method="POST")),
+    "a host with an empty label": (400, request("/", headers={"Host": "a..b"})),
+    "a host with a label of 70 letters": (400, request("/", headers={"Host": "x" * 70})),
+    "a host of 300 letters": (400, request("/", headers={"Host": ".".join(["x" * 59] * 5)})),
+    "a host of markup": (400, request("/", headers={"Host": "<script>evil"})),
+    "a host that is no ASCII": (400, request("/", headers={"Host": "\u0431.example"})),
+    "a socket of a host with an empty label": (400, handshake({"Host": "a..b", "Origin": "http://a..b"})),
     "another upgrade": (400, handshake({"Upgrade": "evil"})),
+    "an upgrade to HTTP/2": (400, handshake({"Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"})),
     "TRACE": (405, request("/lobby", "TRACE")),
     "DELETE": (405, request("/lobby", "DELETE")),
     "a method of one's own": (405, request("/lobby", "EVIL")),
@@ -648,6 +671,7 @@ ROWS = [
     *rows(is_refused_as_unreadable, UNREADABLE, "refused"),
     *rows(ends_the_connection, BROKEN_FRAMES, "protocol broken"),
     *rows(ends_the_connection, TOO_BIG, "message too big"),
+    *rows(is_a_flood, FLOODS, "flood closed"),
     *rows(is_waited_for, UNFINISHED),
     *rows(is_shown_as_text, MARKUP),
     *rows(is_shown_as_text, MENDED),

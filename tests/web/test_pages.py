@@ -1,10 +1,17 @@
+import html
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from quart_chat.domain.codes import ALPHABET
+from quart_chat.settings import Settings
+from tests.web.guest import GENEROUS, serving
 
 
 @pytest.fixture
@@ -162,6 +169,105 @@ async def test_counts_come_as_pieces_for_the_home_page(client: httpx.AsyncClient
     assert counts.text.count("<hx-partial") == 4
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [("/lobby", "POST", {"GET", "HEAD", "OPTIONS"}), ("/rooms", "GET", {"POST", "OPTIONS"})],
+)
+async def test_a_method_that_is_not_allowed_is_told_which_are(
+    client: httpx.AsyncClient, path: str, method: str, allowed: set[str]
+) -> None:
+    """Issue 11, line 21. RFC 9110, section 15.5.6, wants it."""
+    refused = await client.request(method, path)
+    assert refused.status_code == 405
+    assert set(refused.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/counts",
+        "/face?name=x",
+        "/room/CODE/qr.svg",
+        "/room?code=CODE",
+        "/api/status",
+        "/api/rooms/CODE",
+        "/openapi.json",
+        "/healthz",
+        "/manifest.webmanifest",
+        "/favicon.ico",
+    ],
+)
+async def test_what_is_no_page_may_load_nothing_and_stand_in_no_frame(client: httpx.AsyncClient, path: str) -> None:
+    """Issue 11, line 21."""
+    answer = await client.get(path.replace("CODE", await create_room(client)))
+    assert answer.status_code in (200, 303)
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+BEHIND_TLS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "chat.example"}
+
+
+@pytest.fixture
+async def secure() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server behind a proxy that ends TLS."""
+    async with (
+        serving(replace(GENEROUS, trusted_hops=1)) as url,
+        httpx.AsyncClient(base_url=url, headers=BEHIND_TLS) as client,
+    ):
+        yield client
+
+
+async def test_under_https_cookies_are_of_this_host_alone(secure: httpx.AsyncClient) -> None:
+    """Issue 11, line 21."""
+    page = await secure.get("/lobby")
+    lines = page.headers.get_list("Set-Cookie")
+    assert {line.partition("=")[0] for line in lines} == {"__Host-browser", "__Host-name"}
+    assert all("Secure" in line and "Path=/" in line and "Domain" not in line for line in lines)
+    assert "document.cookie = '__Host-name='" in page.text
+    assert "document.cookie = '__Host-agreed=yes;path=/;max-age=31536000;samesite=lax;secure'" in (
+        (await secure.get("/text")).text
+    )
+
+
+async def test_under_https_only_a_cookie_of_this_host_is_believed(secure: httpx.AsyncClient) -> None:
+    """Issue 11, line 21. Another host of the same site can set any cookie but such a one."""
+    first = (await secure.get("/lobby")).headers.get_list("Set-Cookie")
+    ours = next(line.partition(";")[0] for line in first if line.startswith("__Host-browser="))
+    kept = await secure.get("/lobby", headers={"Cookie": f"browser={'A' * 22}; name=Mallory; {ours}"})
+    assert f"{ours};" in "".join(kept.headers.get_list("Set-Cookie"))
+    assert "Mallory" not in kept.text
+    planted = await secure.get("/lobby", headers={"Cookie": f"browser={'A' * 22}"})
+    assert "A" * 22 not in "".join(planted.headers.get_list("Set-Cookie"))
+
+
+async def test_under_https_a_socket_knows_its_browser_by_that_cookie(secure: httpx.AsyncClient) -> None:
+    """Issue 11, line 21. A page opens with the browser that came with it first."""
+    page = await secure.get("/lobby")
+    address = html.unescape(re.findall(r'hx-ws:connect="([^"]+)"', page.text)[0])
+    cookies = [line.partition(";")[0] for line in page.headers.get_list("Set-Cookie")]
+    url = str(secure.base_url).replace("http", "ws", 1).rstrip("/") + address
+    for cookie, is_let_in in ((cookies, True), ([f"__Host-browser={'A' * 22}"], False)):
+        headers = {**BEHIND_TLS, "Cookie": "; ".join(cookie)}
+        try:
+            async with connect(url, origin=Origin("https://chat.example"), additional_headers=headers):
+                assert is_let_in
+        except InvalidStatus as refused:
+            assert refused.response.status_code == 403
+            assert not is_let_in
+
+
+async def test_under_https_a_browser_keeps_to_it_for_as_long_as_is_set(secure: httpx.AsyncClient, url: str) -> None:
+    """Issue 11, line 21."""
+    assert (await secure.get("/healthz")).headers["Strict-Transport-Security"] == "max-age=15552000"
+    async with httpx.AsyncClient(base_url=url) as plain:
+        assert "Strict-Transport-Security" not in (await plain.get("/")).headers
+    async with (
+        serving(Settings(trusted_hops=1, hsts_seconds=0)) as address,
+        httpx.AsyncClient(base_url=address, headers=BEHIND_TLS) as client,
+    ):
+        assert "Strict-Transport-Security" not in (await client.get("/")).headers
+
+
 @pytest.mark.parametrize(("method", "status"), [("POST", 405), ("DELETE", 405), ("TRACE", 405), ("OPTIONS", 200)])
 async def test_other_methods_are_answered_cheaply(client: httpx.AsyncClient, method: str, status: int) -> None:
     assert (await client.request(method, "/lobby")).status_code == status
@@ -189,8 +295,8 @@ async def test_a_first_visit_is_light_and_a_second_one_is_a_single_request(
 
     weight, page = await weigh(path)
     assert page.headers["Content-Encoding"] == "gzip"
-    html = (await client.get(path)).text
-    for needed in set(re.findall(r'<(?:link rel="(?:stylesheet|icon)"|script)[^>]* ?(?:href|src)="([^"]+)"', html)):
+    text = (await client.get(path)).text
+    for needed in set(re.findall(r'<(?:link rel="(?:stylesheet|icon)"|script)[^>]* ?(?:href|src)="([^"]+)"', text)):
         more, asset = await weigh(needed)
         assert "immutable" in asset.headers["Cache-Control"]
         weight += more

@@ -2,17 +2,13 @@
 
 import asyncio
 import gc
-import os
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import tomllib
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,112 +24,19 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_sync
 
-from quart_chat import hardening, server
+from quart_chat import hypercorn_patches, server
 from quart_chat.settings import BadSetting
 from quart_chat.web.asgi import GuardedWebsocket
 from tests.web.echo_app import create_echo, serving
+from tests.web.raw import PATIENCE, frame, raw_socket, read_to_end, running, started
 
-ROOT = Path(__file__).parent.parent.parent
-ECHO_APP = Path(__file__).parent / "echo_app.py"
-PLAIN = {"PYTHONPATH": str(ROOT), "HOST": "127.0.0.1", "PORT": "0", "WEB_CONCURRENCY": "", "REDIS_URL": ""}
 MIB = 1024 * 1024
-PATIENCE = 30.0  # seconds; how long a busy machine may take for anything
-PROMISED = 10.0  # seconds from SIGTERM to the end, whatever clients do
-
-UPGRADE = (
-    "Host: test",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-)
-TEXT, COMPRESSED_TEXT = 0x81, 0xC1
+COMPRESSED_TEXT = 0xC1
 RESET_AT_ONCE = struct.pack("ii", 1, 0)  # what SO_LINGER takes: on, and no second
 CLOSED_TOO_BIG = b"\x88\x02\x03\xf1"
 
 LOOPS = ["asyncio", pytest.param("uvloop", marks=pytest.mark.skipif(not find_spec("uvloop"), reason="no uvloop here"))]
 needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The echo app as a process of its own."""
-
-    process: subprocess.Popen[str]
-    port: int = 0
-
-    @property
-    def most_memory(self) -> int:
-        """Bytes of memory it has held at its worst moment."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-
-    def says(self) -> str:
-        assert self.process.stdout
-        return self.process.stdout.readline()
-
-    def end(self, *signals: signal.Signals) -> tuple[int, str, str]:
-        """Send these signals, wait for the end: the exit status, standard output, standard error."""
-        for number in signals:
-            self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=PROMISED)
-        return self.process.returncode, output, errors
-
-
-@contextmanager
-def started(*command: str, **environ: str) -> Iterator[Program]:
-    """Start the echo app, or another command, in a folder that is not ours; killed at the end if still there."""
-    with subprocess.Popen(
-        [sys.executable, *(command or [str(ECHO_APP)])],
-        env={**os.environ, **PLAIN, **environ},
-        cwd=sys.prefix,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Program(process)
-        finally:
-            process.kill()
-
-
-@contextmanager
-def running(*command: str, **environ: str) -> Iterator[Program]:
-    """Start the echo app, or another command, and wait until it says where it listens."""
-    with started(*command, **environ) as program:
-        line = program.says()
-        assert line.startswith("quart-chat listens on http://127.0.0.1:")
-        yield Program(program.process, int(line.rpartition(":")[2]))
-
-
-@contextmanager
-def raw_socket(port: int, path: str, *headers: str) -> Iterator[tuple[socket.socket, str]]:
-    """A WebSocket of bare bytes, which does only what the test does: the socket, and the head of the reply."""
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.settimeout(PATIENCE)
-        client.connect(("127.0.0.1", port))
-        client.sendall("\r\n".join((f"GET {path} HTTP/1.1", *UPGRADE, *headers, "", "")).encode())
-        reply = b""
-        while not reply.endswith(b"\r\n\r\n"):
-            reply += client.recv(1)
-        yield client, reply.decode()
-
-
-def frame(payload: bytes, kind: int = TEXT) -> bytes:
-    """A client's frame of 126 bytes or more; masked with zeros, so the payload is as it was."""
-    size = len(payload)
-    length = bytes([0x80 | 126]) + size.to_bytes(2, "big") if size < 2**16 else b"\xff" + size.to_bytes(8, "big")
-    return bytes([kind]) + length + bytes(4) + payload
-
-
-def read_to_end(client: socket.socket) -> bytes:
-    """All that comes until the server has ended the connection; fails if it does not."""
-    received = b""
-    with suppress(ConnectionError):
-        while piece := client.recv(65536):
-            received += piece
-    return received
 
 
 def close_code(client: ClientConnection) -> int | None:
@@ -316,7 +219,7 @@ async def test_a_client_that_never_reads_is_dropped(monkeypatch: pytest.MonkeyPa
 async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hardening, "LINGER", 0.1)
+    monkeypatch.setattr(hypercorn_patches, "LINGER", 0.1)
     app = create_echo()
     async with (
         serving(app, websocket_ping_interval=0.25, read_timeout=1) as port,
@@ -324,7 +227,7 @@ async def test_a_client_that_neither_reads_nor_sends_is_cut_before_the_kernel_do
     ):
         never_reading = raw_socket(port, "/pour")
         await asyncio.to_thread(never_reading.__enter__)
-        await until(lambda: app.ended == 1 and not hardening.Connection.open)
+        await until(lambda: app.ended == 1 and not hypercorn_patches.Connection.open)
         never_reading.__exit__(None, None, None)
 
 
@@ -383,7 +286,7 @@ def collector_at_rest() -> Iterator[None]:
 
 def parts_of_connections() -> dict[int, object]:
     """What is in memory of any connection, open or not, by its identity."""
-    kinds = (hardening.Connection, H11Protocol, WSStream, GuardedWebsocket, Websocket)
+    kinds = (hypercorn_patches.Connection, H11Protocol, WSStream, GuardedWebsocket, Websocket)
     return {id(each): each for each in gc.get_objects() if issubclass(type(each), kinds)}
 
 
@@ -392,7 +295,7 @@ async def everything_returns_to_the_start() -> AsyncIterator[None]:
     """Fail unless, in the end, no connection is left and no task that was not there before."""
     before = asyncio.all_tasks()
     yield
-    await until(lambda: not hardening.Connection.open)
+    await until(lambda: not hypercorn_patches.Connection.open)
     await until(lambda: asyncio.all_tasks() <= before)
 
 
@@ -400,12 +303,6 @@ async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not is_so():  # noqa: ASYNC110 - what is waited for has no event to wait on
             await asyncio.sleep(0.01)
-
-
-async def test_http_2_is_spoken_to_who_begins_with_it() -> None:
-    async with serving(create_echo()) as port, httpx.AsyncClient(http1=False, http2=True) as client:
-        response = await client.get(f"http://127.0.0.1:{port}/")
-    assert (response.http_version, response.text) == ("HTTP/2", "hello")
 
 
 async def test_the_server_does_not_name_itself() -> None:
@@ -502,4 +399,4 @@ def test_it_listens_on_ipv6_too() -> None:
 def test_a_hypercorn_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("hypercorn.protocol.ws_stream.server_extensions_handshake")
     with pytest.raises(RuntimeError, match="server_extensions_handshake"):
-        hardening.decline_compression()
+        hypercorn_patches.decline_compression()

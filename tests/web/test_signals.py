@@ -136,9 +136,9 @@ class StoppedClock:
 
 def test_turn_credentials_end_and_are_made_as_coturn_expects() -> None:
     settings = Settings(stun_urls="stun:a, stun:b", turn_urls="turn:c", turn_secret="north", turn_minutes=60)
-    stun, turn = ice_servers(settings, StoppedClock())
+    stun, turn = ice_servers(settings, StoppedClock(), "")
     assert stun == {"urls": ["stun:a", "stun:b"]}
     assert str(turn["username"]).startswith("1003600:")
     assert len(str(turn["credential"])) == 28
     assert turn["urls"] == ["turn:c"]
-    assert ice_servers(Settings(stun_urls=""), StoppedClock()) == []
+    assert ice_servers(Settings(stun_urls=""), StoppedClock(), "") == []

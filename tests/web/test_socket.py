@@ -6,6 +6,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from quart_chat.settings import Settings
 from tests.web.guest import Company, Guest, serving
@@ -269,3 +270,13 @@ async def test_the_page_may_send_headers_and_other_fields_along(company: Company
     await ann.send_raw(json.dumps(frame | {"seq": 99, "is_admin": True, "html": "<b>"}))
     await ann.sees("with extras")
     await asyncio.sleep(0)
+
+
+async def test_a_flood_of_refused_handshakes_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Issue 11, line 21."""
+    caplog.set_level("INFO", "quart_chat")
+    async with serving(Settings(refusals_logged_per_minute=3)) as url:
+        for _ in range(12):
+            with pytest.raises(InvalidStatus):
+                await connect(f"{url.replace('http', 'ws')}/ws", origin=Origin("https://evil.example"))
+    assert caplog.messages.count("handshake refused") == 3

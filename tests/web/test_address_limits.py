@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quart_chat.domain.limits import LONGEST_WAIT, Bucket, GrowingWait, Ledger, Limit
 from quart_chat.settings import BadSetting, Settings
-from quart_chat.web.doorkeeper import Doorkeeper
+from quart_chat.web.address_limits import AddressLimits
 from tests.web.guest import Company, Guest, serving
 
 
@@ -36,58 +36,104 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-def doorkeeper(clock: StillClock) -> Doorkeeper:
-    return Doorkeeper(TIGHT, b"key", clock)
+def limits(clock: StillClock) -> AddressLimits:
+    return AddressLimits(TIGHT, b"key", clock)
 
 
-def test_an_address_has_so_many_sockets_and_gets_a_free_place_back(doorkeeper: Doorkeeper) -> None:
-    assert doorkeeper.admit("ann") and doorkeeper.admit("ann")
-    assert not doorkeeper.admit("ann")
-    assert doorkeeper.admit("bob")
-    doorkeeper.release("ann")
-    assert doorkeeper.admit("ann")
+def test_an_address_has_so_many_sockets_and_gets_a_free_place_back(limits: AddressLimits) -> None:
+    assert limits.open_socket("ann") and limits.open_socket("ann")
+    assert not limits.open_socket("ann")
+    assert limits.open_socket("bob")
+    limits.close_socket("ann")
+    assert limits.open_socket("ann")
 
 
-def test_an_address_that_comes_too_often_waits(doorkeeper: Doorkeeper, clock: StillClock) -> None:
+def test_an_address_that_comes_too_often_waits(limits: AddressLimits, clock: StillClock) -> None:
     for _ in range(4):
-        assert doorkeeper.admit("ann")
-        doorkeeper.release("ann")
-    assert not doorkeeper.admit("ann")
+        assert limits.open_socket("ann")
+        limits.close_socket("ann")
+    assert not limits.open_socket("ann")
     clock.now += 15.0
-    assert doorkeeper.admit("ann")
+    assert limits.open_socket("ann")
 
 
-def test_the_process_is_full_at_its_limit(doorkeeper: Doorkeeper) -> None:
+def test_the_process_is_full_at_its_limit(limits: AddressLimits) -> None:
     for who in ("ann", "bob", "cid"):
-        assert not doorkeeper.is_full()
-        doorkeeper.admit(who)
-    assert doorkeeper.is_full()
-    doorkeeper.release("bob")
-    assert not doorkeeper.is_full()
+        assert not limits.is_full()
+        limits.open_socket(who)
+    assert limits.is_full()
+    limits.close_socket("bob")
+    assert not limits.is_full()
 
 
-def test_guessing_codes_waits_longer_each_time_and_is_forgiven(doorkeeper: Doorkeeper, clock: StillClock) -> None:
+def test_guessing_codes_waits_longer_each_time_and_is_forgiven(limits: AddressLimits, clock: StillClock) -> None:
     waits = []
     for _ in range(6):
-        doorkeeper.note_wrong_guess("eve")
+        limits.note_wrong_guess("eve")
         start = clock.now
-        while not doorkeeper.may_guess("eve"):
+        while not limits.may_guess("eve"):
             clock.now += 0.5
         waits.append(clock.now - start)
     assert waits[:2] == [0, 0]
     assert waits[2:] == sorted(waits[2:]) and waits[-1] >= 2 * waits[2] > 0
-    assert doorkeeper.may_guess("ann")
+    assert limits.may_guess("ann")
     clock.now += 3 * LONGEST_WAIT
-    doorkeeper.note_wrong_guess("eve")
-    assert doorkeeper.may_guess("eve")
+    limits.note_wrong_guess("eve")
+    assert limits.may_guess("eve")
 
 
-def test_a_whole_ipv6_network_is_one_address_and_none_is_kept_in_clear(doorkeeper: Doorkeeper) -> None:
-    one, other = doorkeeper.name("2001:db8:1:2::1"), doorkeeper.name("2001:db8:1:2:ffff::9%eth0")
-    assert one == other != doorkeeper.name("2001:db8:1:3::1")
+def test_a_whole_ipv6_network_is_one_address_and_none_is_kept_in_clear(limits: AddressLimits) -> None:
+    one, other = limits.hash_of("2001:db8:1:2::1"), limits.hash_of("2001:db8:1:2:ffff::9%eth0")
+    assert one == other != limits.hash_of("2001:db8:1:3::1")
     assert "2001" not in one
-    assert doorkeeper.name("192.0.2.1") != doorkeeper.name("192.0.2.2")
-    assert doorkeeper.name(None) and doorkeeper.name("<local>")
+    assert limits.hash_of("192.0.2.1") != limits.hash_of("192.0.2.2")
+    assert limits.hash_of(None) and limits.hash_of("<local>")
+
+
+def test_an_ipv4_address_mapped_into_ipv6_is_that_address(limits: AddressLimits) -> None:
+    """Issue 11, line 21."""
+    assert limits.hash_of("::ffff:192.0.2.1") == limits.hash_of("192.0.2.1")
+    assert limits.hash_of("::ffff:192.0.2.1") != limits.hash_of("::ffff:192.0.2.2")
+
+
+def network(number: int, length: int) -> str:
+    """An address in the /64 of this number within 2001:db8::/32, where the /56 or /48 has that number instead."""
+    return f"2001:db8:{number << (64 - length) >> 16:x}:{number << (64 - length) & 0xFFFF:x}::1"
+
+
+@pytest.mark.parametrize(("length", "wider", "share"), [(64, 56, 4), (56, 48, 16)])
+def test_the_many_networks_of_one_customer_share_a_larger_allowance(
+    limits: AddressLimits, length: int, wider: int, share: int
+) -> None:
+    """Issue 11, line 12."""
+    inside = [network(number, length) for number in range(2 ** (length - wider))]
+    assert sum(limits.open_socket(address) for address in 2 * inside) == share * TIGHT.sockets_per_address
+    outside = network(2 ** (length - wider), length)
+    assert limits.open_socket(outside)
+    for address in inside[: share // 2]:
+        limits.close_socket(address)
+    assert limits.open_socket(inside[-1])
+
+
+def test_rooms_and_guesses_of_one_customer_are_counted_together(limits: AddressLimits) -> None:
+    """Issue 11, line 12."""
+    inside = [network(number, 64) for number in range(256)]
+    assert sum(map(limits.may_make_room, inside)) == 4 * TIGHT.rooms_per_minute
+    for address in inside[: 4 * TIGHT.wrong_codes_per_minute + 1]:
+        assert limits.may_guess(address)
+        limits.note_wrong_guess(address)
+    assert not limits.may_guess(inside[-1])
+    assert limits.may_guess(network(256, 64))
+
+
+def test_a_refusal_by_a_wider_network_costs_nothing(limits: AddressLimits) -> None:
+    """Issue 11, line 12. Else a neighbour could use up what others have left."""
+    for number in range(4):
+        assert limits.may_make_room(network(number, 64))
+    late = network(4, 64)
+    assert not limits.may_make_room(late)
+    elsewhere = limits._rooms.of(limits._networks(late)[:1], 0.0)[0]
+    assert elsewhere.is_full(0.0)
 
 
 @given(st.lists(st.floats(0, 10), max_size=50), st.integers(1, 20), st.floats(0.1, 60))

@@ -1,0 +1,78 @@
+"""How much one address may do: open sockets, make rooms, guess codes."""
+
+import hmac
+from dataclasses import replace
+from hashlib import sha256
+
+from quart_chat.domain.addresses import Network, networks_of
+from quart_chat.domain.limits import Bucket, GrowingWait, Ledgers, Limit, OpenCounts, take_from_each
+from quart_chat.domain.ports import Clock
+from quart_chat.settings import Settings
+
+
+class AddressLimits:
+    """Counts per address and, in IPv6, per network, each of which is kept only as a keyed hash."""
+
+    def __init__(self, settings: Settings, secret_key: bytes, clock: Clock) -> None:
+        self._settings = settings
+        self._secret_key = secret_key
+        self._clock = clock
+        self._sockets = OpenCounts(settings.sockets_per_address)
+        self._handshakes = _buckets(settings.handshakes_per_minute)
+        self._rooms = _buckets(settings.rooms_per_minute)
+        self._guesses = Ledgers(
+            lambda share, now: GrowingWait(Limit(share * settings.wrong_codes_per_minute, 60.0), now)
+        )
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets are open in this process."""
+        return self._sockets.total
+
+    def is_full(self) -> bool:
+        """Say whether this process has taken all the sockets it may."""
+        return self.sockets >= self._settings.sockets_per_process
+
+    def hash_of(self, address: str | None) -> str:
+        """What an address, or the /64 it is in, is called in the log, in reports and in bans."""
+        return self._networks(address)[0].name
+
+    def open_socket(self, address: str | None) -> bool:
+        """Count one more socket of an address, unless it has too many or opens them too often."""
+        networks, now = self._networks(address), self._clock.monotonic()
+        if not self._sockets.add(networks):
+            return False
+        if not take_from_each(self._handshakes.of(networks, now), now):
+            self._sockets.remove(networks)
+            return False
+        return True
+
+    def close_socket(self, address: str | None) -> None:
+        """Count one socket less."""
+        self._sockets.remove(self._networks(address))
+
+    def may_make_room(self, address: str | None) -> bool:
+        """Take one of the rooms that an address may make."""
+        now = self._clock.monotonic()
+        return take_from_each(self._rooms.of(self._networks(address), now), now)
+
+    def may_guess(self, address: str | None) -> bool:
+        """Say whether an address may try another code."""
+        now = self._clock.monotonic()
+        return all(wait.may_try(now) for wait in self._guesses.of(self._networks(address), now))
+
+    def note_wrong_guess(self, address: str | None) -> None:
+        """Make the next try of an address that guesses codes wait longer."""
+        now = self._clock.monotonic()
+        for wait in self._guesses.of(self._networks(address), now):
+            wait.fail(now)
+
+    def _networks(self, address: str | None) -> list[Network]:
+        return [replace(network, name=self._hash(network.name)) for network in networks_of(address or "")]
+
+    def _hash(self, name: str) -> str:
+        return hmac.digest(self._secret_key, name.encode(), sha256).hex()[:16]
+
+
+def _buckets(per_minute: int) -> Ledgers[Bucket]:
+    return Ledgers(lambda share, now: Bucket(Limit(share * per_minute, 60.0), now))
