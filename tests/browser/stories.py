@@ -62,7 +62,7 @@ class Visitor:
         self.box = page.get_by_role("textbox", name="Message", exact=True)
         self.name_box = page.get_by_role("textbox", name="Your name")
         self.log = page.get_by_role("log", name="Messages")
-        self.bubbles = page.locator("#messages > .m")
+        self.bubbles = page.locator("#messages > .message")
         self.people = page.get_by_role("list", name="People").get_by_role("listitem")
 
     async def opens(self, path: str) -> Self:
@@ -136,7 +136,7 @@ class Visitor:
         return float(await self.page.locator(".scroll").evaluate(scrolled))
 
     def bubble(self, text: str) -> Locator:
-        return self.bubbles.filter(has=self.page.locator(".t", has_text=text))
+        return self.bubbles.filter(has=self.page.locator(".words", has_text=text))
 
     async def sees(self, text: str | re.Pattern[str]) -> None:
         await expect(self._shown(text).first).to_be_visible()
@@ -146,7 +146,7 @@ class Visitor:
 
     async def reads(self, *texts: str) -> None:
         """The log holds these messages, in this order, and no other."""
-        await expect(self.bubbles.locator(".t")).to_have_text(list(texts))
+        await expect(self.bubbles.locator(".words")).to_have_text(list(texts))
 
     async def talks_with(self, name: str) -> None:
         await expect(self.page.locator("#status")).to_have_text(f"You are talking with {name}")

@@ -145,13 +145,13 @@ async def test_a_reloaded_page_keeps_its_seat_and_its_words(visitors: Visitors) 
     ann = await (await visitors.come()).enters_the_lobby("Ann")
     bob = await (await visitors.come()).enters_the_lobby("Bob")
     await ann.says("before")
-    green = await ann.style(ann.bubble("before").locator(".b"), "backgroundColor")
+    green = await ann.style(ann.bubble("before").locator(".bubble"), "backgroundColor")
     await ann.reloads()
     await ann.reads("before")
     await ann.says("after")
     await bob.reads("before", "after")
     for text in ("before", "after"):
-        assert await ann.style(ann.bubble(text).locator(".b"), "backgroundColor") == green
+        assert await ann.style(ann.bubble(text).locator(".bubble"), "backgroundColor") == green
     await ann.sees_people("Bob", "Ann")
     await bob.sees_no("Ann left")
 

@@ -127,7 +127,7 @@ async def test_the_system_chooses_light_or_dark(visitors: Visitors) -> None:
     schemes: tuple[tuple[Literal["light", "dark"], bool], ...] = (("light", True), ("dark", False))
     for scheme, is_light in schemes:
         await ann.page.emulate_media(color_scheme=scheme)
-        for part in ("body", ".bar", "#text", "#messages > .m:not([data-by]) .b, #messages > .m .b"):
+        for part in ("body", ".bar", "#text", "#messages > .message .bubble"):
             ground = await ann.style(ann.page.locator(part).first, "backgroundColor")
             lightness = float(re.findall(r"[\d.]+", ground)[0])
             assert (lightness > 0.9) == is_light, (part, scheme, ground)
