@@ -37,7 +37,7 @@ from quart_chat.web.templating import Templates
 MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
 NOTICES_SHOWN = 50
 MESSAGES_RENDERED = 4_096  # kept as HTML, for those who come late or come back
-PEOPLE_RENDERED = 4_096  # kept as HTML, since whoever enters gets up to a hundred of them
+PEOPLE_RENDERED = 4_096  # kept as HTML, since everybody who enters gets up to a hundred of them
 BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
 
 _emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001F1E6-\U0001F1FF\s]+")
