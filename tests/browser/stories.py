@@ -87,6 +87,12 @@ class Visitor:
     async def presses(self, button: str) -> None:
         await self.page.get_by_role("button", name=button).filter(visible=True).click()
 
+    async def leaves_by(self, button: str) -> None:
+        """Press Next or Stop, and once more when the page asks for that."""
+        await self.presses(button)
+        if await self._shown("Press again to leave").count():
+            await self.presses(button)
+
     async def follows(self, link: str) -> None:
         await self.page.get_by_role("link", name=link).click()
 
@@ -149,7 +155,7 @@ class Visitor:
         await expect(self.bubbles.locator(".words")).to_have_text(list(texts))
 
     async def talks_with(self, name: str) -> None:
-        await expect(self.page.locator("#status")).to_have_text(f"You are talking with {name}")
+        await expect(self.page.locator("#status")).to_have_text(re.compile(rf"You are talking with {re.escape(name)}$"))
         await expect(self.box).to_be_visible()
 
     async def looks_for_a_stranger(self) -> None:

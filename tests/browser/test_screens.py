@@ -86,14 +86,29 @@ async def search_after_a_talk(visitors: Visitors, device: dict[str, Any]) -> Vis
     bob = await (await visitors.come()).finds_a_stranger("Bob")
     await bob.says("Bye")
     await ann.reads("Bye")
-    await bob.presses("Stop")
+    await bob.leaves_by("Stop")
     await ann.sees("Bob has left")
+    return ann
+
+
+async def talk_after_another(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """With a draft that was meant for the one of before."""
+    ann = await search(visitors, device)
+    bob = await (await visitors.come()).finds_a_stranger(LONG_NAME)
+    await bob.says("Bye")
+    await ann.reads("Bye")
+    cid = await (await visitors.come()).finds_a_stranger("Cid")
+    await cid.looks_for_a_stranger()
+    await ann.types("No, wait, there is something that I wanted to tell you all the time, and it is this")
+    await bob.leaves_by("Stop")
+    await ann.talks_with("Cid")
+    await ann.sees("Unsent to")
     return ann
 
 
 SCENES = (
     *(home, safety, missing_room, door, lobby, people_of_the_lobby),
-    *(room, invitation, search, talk, search_after_a_talk),
+    *(room, invitation, search, talk, search_after_a_talk, talk_after_another),
 )
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 every_wide_scene = pytest.mark.parametrize("scene", (home, lobby, room, talk), ids=lambda scene: scene.__name__)
