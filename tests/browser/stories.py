@@ -314,6 +314,17 @@ async def show_all_typing_at(visitor: Visitor, milliseconds: float) -> str:
     return visibilities[-1]
 
 
+# A screen reader speaks of changes inside an element that it knows as a status; one that comes with its
+# text it may miss.
+LISTEN_TO_STATUSES = """() => {
+  window.heard = [];
+  const statuses = [...document.querySelectorAll("[role=status]")].filter(status => status.checkVisibility());
+  for (const status of statuses) {
+    new MutationObserver(() => heard.push(status.textContent.trim().replace(/\\s+/g, " ")))
+      .observe(status, {childList: true, subtree: true, characterData: true});
+  }
+}"""
+
 _NAME_OF_FOCUS = """() => {
   const element = document.activeElement;
   return element.getAttribute("aria-label") || element.labels?.[0]?.textContent.trim() || element.textContent.trim();

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Locator, WebSocketRoute, expect
 
-from tests.browser.stories import LOST_CONNECTION, Line, Visitor, Visitors
+from tests.browser.stories import LISTEN_TO_STATUSES, LOST_CONNECTION, Line, Visitor, Visitors
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +92,7 @@ async def test_a_stranger_s_leaving_is_said_in_the_new_talk_too(visitors: Visito
     """Issue 11, line 2: to the eye, and to a screen reader by an element that has been there all the time."""
     ann, bea = await two_strangers(visitors)
     cy = await waiting(visitors, "Cy")
-    await ann.page.evaluate(_LISTEN)
+    await ann.page.evaluate(LISTEN_TO_STATUSES)
     await bea.leaves_by("Stop")
     await ann.talks_with("Cy")
     await expect(ann.page.locator("#status")).to_have_text("Bea has left. You are talking with Cy")
@@ -179,12 +179,3 @@ class DeafLine:
         """The next connection is a good one again."""
         self.is_deaf = False
         await self._page.close(code=1001)
-
-
-# A screen reader speaks of changes inside an element that it knows as a status; a new element it may miss.
-_LISTEN = """() => {
-  window.heard = [];
-  const status = document.querySelector("#status");
-  new MutationObserver(() => heard.push(status.textContent.trim().replace(/\\s+/g, " ")))
-    .observe(status, {childList: true, subtree: true, characterData: true});
-}"""

@@ -65,7 +65,7 @@ async def test_what_was_meant_for_one_stranger_never_reaches_the_next(visitors: 
     await ann.sees("Reconnecting…")
     await ann.types("only for Bob")
     await ann.box.press("Enter")
-    await bob.presses("Stop")
+    await bob.leaves_by("Stop")
     await bob.is_at_the_door()
     cleo = await (await visitors.come()).finds_a_stranger("Cleo")
     await cleo.looks_for_a_stranger()
