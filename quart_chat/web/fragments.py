@@ -22,6 +22,7 @@ from quart_chat.domain.events import (
     CallBegan,
     PersonalEvent,
     Signalled,
+    StillWaiting,
     Stood,
     Talking,
     Waiting,
@@ -133,8 +134,10 @@ class Fragments:
         match event:
             case Talking():
                 return self._talking(session, event)
-            case Waiting(left=left):
-                return self._render(event, language, left=person(left) if left else None)
+            case Waiting(waiting=waiting, left=left):
+                return self._render(event, language, others=_others(waiting), left=person(left) if left else None)
+            case StillWaiting(waiting):
+                return self._render(event, language, others=_others(waiting))
             case CallBegan(room, polite):
                 return json.dumps({"call": {"room": room, "polite": polite, "iceServers": self._ice_servers()}})
             case Signalled(room, page, signal):
@@ -200,6 +203,11 @@ class Fragments:
             if len(self._rendered) > MESSAGES_RENDERED:
                 self._rendered.popitem(last=False)
         return self._rendered[key]
+
+
+def _others(waiting: int) -> int:
+    """How many look for a stranger besides the one who is told."""
+    return max(waiting - 1, 0)
 
 
 @cache

@@ -26,15 +26,23 @@ async def they_meet(ann: Visitor, bob: Visitor) -> None:
     await bob.talks_with("Ann")
 
 
-async def test_who_looks_sees_how_many_wait_and_meets_the_next_one(ann: Visitor, bob: Visitor) -> None:
+async def test_who_looks_sees_how_many_others_do_and_meets_the_next_one(ann: Visitor, bob: Visitor) -> None:
+    """Issue 11, line 6."""
     await ann.finds_a_stranger("Ann")
     await ann.looks_for_a_stranger()
-    await ann.sees("1 waiting")
+    await ann.sees("Nobody else is looking yet")
     await bob.opens("/text")
-    await bob.sees("1 waiting")
+    await bob.sees("1 person is looking")
     await bob.finds_a_stranger("Bob")
     await ann.talks_with("Bob")
     await bob.talks_with("Ann")
+
+
+async def test_two_who_may_not_meet_yet_see_each_other_counted(ann: Visitor, bob: Visitor) -> None:
+    """Issue 11, line 6."""
+    await they_meet(ann, bob)
+    await ann.presses("Next")
+    await ann.sees("1 other is looking")
 
 
 async def test_who_looks_sees_its_own_face(ann: Visitor) -> None:
@@ -210,7 +218,7 @@ async def test_stop_ends_the_search(ann: Visitor, bob: Visitor) -> None:
     await ann.presses("Stop")
     await ann.is_at_the_door()
     await bob.finds_a_stranger("Bob")
-    await bob.sees("1 waiting")
+    await bob.sees("Nobody else is looking yet")
 
 
 async def test_stop_ends_the_search_after_a_talk_too(ann: Visitor, bob: Visitor) -> None:
@@ -222,7 +230,7 @@ async def test_stop_ends_the_search_after_a_talk_too(ann: Visitor, bob: Visitor)
     await ann.presses("Stop")
     await ann.is_at_the_door()
     await bob.presses("Find a stranger")
-    await bob.sees("1 waiting")
+    await bob.sees("Nobody else is looking yet")
 
 
 async def test_two_who_left_each_other_meet_again_when_nobody_else_comes(
