@@ -112,10 +112,8 @@ class Fragments:
         self,
         templates: Templates,
         ice_servers: Callable[[], list[dict[str, object]]] = list,
-        contact: str = "",
     ) -> None:
         self._ice_servers = ice_servers
-        self._contact = contact
         self._templates = templates
         self._rendered: OrderedDict[tuple[RoomId, int, str], Markup] = OrderedDict()
         self._item = lru_cache(maxsize=PEOPLE_RENDERED)(self._render_item)
@@ -144,7 +142,7 @@ class Fragments:
                 return json.dumps({"signal": {"room": room, "page": page, **as_json(signal)}})
             case Banned(until):
                 ends = datetime.fromtimestamp(until, UTC)
-                return self._render(event, language, ends=ends.isoformat(timespec="seconds"), contact=self._contact)
+                return self._render(event, language, ends=ends.isoformat(timespec="seconds"))
             case Stood():
                 return self._render(event, language, strangers=session.doorway.kind.is_pair)
             case _:
