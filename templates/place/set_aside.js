@@ -1,5 +1,6 @@
 // Another talk, or none: what was written for the stranger of before goes out of the box, and is offered beside it.
 const room = document.querySelector('#room').value, left = document.querySelector('#left');
+const partner = document.querySelector('#partner bdi').textContent;
 if (this.dataset.room && this.dataset.room !== room) {
   const text = document.querySelector('#text');
   const setAside = (words, form) => {
@@ -25,5 +26,3 @@ if (this.dataset.room && this.dataset.room !== room) {
     left.querySelector('bdi').textContent = this.dataset.partner;
   }
 }
-const partner = document.querySelector('#partner bdi').textContent;
-Object.assign(this.dataset, {room, partner, left: left.textContent});

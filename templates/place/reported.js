@@ -1,0 +1,3 @@
+this.querySelector('.accused')?.setAttribute('data-reported', '');
+trigger('#met', 'update');
+this.hidePopover();
