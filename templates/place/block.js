@@ -2,4 +2,4 @@
 const goesOn = document.querySelector('#met > .accused:not([data-until])');
 const blocked = document.querySelector('#blocked').content.cloneNode(true);
 if (!goesOn) document.querySelector('#told').replaceChildren(blocked);
-this.form.hidePopover();
+document.querySelector('#report-card').hidePopover();

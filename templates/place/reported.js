@@ -1,3 +1,3 @@
-this.querySelector('.accused')?.setAttribute('data-reported', '');
+document.querySelector('#met > .accused')?.setAttribute('data-reported', '');
 trigger('#met', 'update');
-this.hidePopover();
+document.querySelector('#report-card').hidePopover();

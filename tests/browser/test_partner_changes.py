@@ -164,6 +164,41 @@ async def test_a_message_that_had_arrived_is_not_called_unsent(visitors: Visitor
     await expect(unsent(ann)).to_have_count(0)
 
 
+async def test_both_news_in_one_frame_are_told_like_two(visitors: Visitors) -> None:
+    """Issue 11, line 2: a frame may hold that the old one has left and that the new one is there."""
+    ann = await visitors.come()
+    await ann.page.route_web_socket("**/ws?**", carry_two_news_at_once)
+    await ann.finds_a_stranger("Ann")
+    bea = await (await visitors.come()).finds_a_stranger("Bea")
+    await bea.says("Hello Ann")
+    await ann.reads("Hello Ann")
+    cy = await waiting(visitors, "Cy")
+    await ann.types("only for Bea")
+    await bea.leaves_by("Stop")
+    await ann.talks_with("Cy")
+    await ann.page.keyboard.press("Enter")
+    await expect(unsent(ann)).to_contain_text(["Unsent to Bea: only for Bea"])
+    await expect(ann.page.locator("#status")).to_have_text("Bea has left. You are talking with Cy")
+    await expect(ann.box).not_to_be_focused()
+    await ann.says("Hello Cy")
+    await cy.reads("Hello Cy")
+
+
+def carry_two_news_at_once(page: WebSocketRoute) -> None:
+    """Hold back that one is waiting after a talk, and put it before the next frame."""
+    server, held = page.connect_to_server(), [""]
+
+    def hand_on(frame: str | bytes) -> None:
+        if "has left" in str(frame):
+            held[0] = str(frame)
+        else:
+            page.send(held[0] + str(frame))
+            held[0] = ""
+
+    page.on_message(server.send)
+    server.on_message(hand_on)
+
+
 class DeafLine:
     """A line that can stop carrying what the server says, and break then."""
 

@@ -106,9 +106,34 @@ async def talk_after_another(visitors: Visitors, device: dict[str, Any]) -> Visi
     return ann
 
 
+async def door_after_a_talk(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """Where the stranger just left can still be reported."""
+    ann = await talk(visitors, device)
+    await ann.leaves_by("Stop")
+    await ann.sees(f"Report or block {LONG_NAME}")
+    return ann
+
+
+async def report(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """The card, with a stranger of before in it too."""
+    ann = await talk_after_another(visitors, device)
+    await ann.page.get_by_role("button", name="Report", exact=True).click()
+    await ann.sees("Report or block Cid")
+    return ann
+
+
+async def question_before_leaving(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await talk(visitors, device)
+    await ann.page.clock.install()
+    await ann.presses("Stop")
+    await ann.sees("Press again to leave")
+    return ann
+
+
 SCENES = (
     *(home, safety, missing_room, door, lobby, people_of_the_lobby),
     *(room, invitation, search, talk, search_after_a_talk, talk_after_another),
+    *(door_after_a_talk, report, question_before_leaving),
 )
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 every_wide_scene = pytest.mark.parametrize("scene", (home, lobby, room, talk), ids=lambda scene: scene.__name__)
