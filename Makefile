@@ -28,6 +28,7 @@ check: $(VENV)/.installed-for-tests ## style, types, and the rules on templates 
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy $(typed)
+	@tools/check_javascript.sh
 	@$(python) -m pytest -q tests/test_architecture.py tests/test_templates.py
 
 format: $(VENV)/.installed-for-tests ## format the code and mend what ruff can mend

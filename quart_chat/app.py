@@ -38,6 +38,7 @@ from quart_chat.web.ice import ice_servers
 from quart_chat.web.pages import page_routes
 from quart_chat.web.parts import Parts
 from quart_chat.web.rooms import Rooms
+from quart_chat.web.site import Site
 from quart_chat.web.socket import Gate, socket_routes
 from quart_chat.web.templating import ROOT, Templates
 
@@ -95,9 +96,9 @@ def assemble(settings: Settings, clock: Clock) -> Parts:
         raise BadSetting("TURN_URLS needs TURN_SECRET, the secret shared with those servers")
     chance = random.SystemRandom()
     assets = Assets(ROOT / "static")
-    templates = Templates(assets.url, settings.source_url)
+    templates = Templates(assets.url, Site.of(settings))
     sessions = Sessions(_allowance(settings), clock)
-    hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock), settings.contact_email))
+    hub = Hub(sessions, Fragments(templates, partial(ice_servers, settings, clock)))
     secret_key = (settings.secret_key or secrets.token_hex(32)).encode()
     backend = _backend(settings, hub, sessions, clock)
     limits = AddressLimits(settings, secret_key, clock)

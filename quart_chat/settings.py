@@ -50,7 +50,7 @@ class Settings:
     turn_minutes: int = _number(120, "Minutes for which the credentials made for one call are good.")
     skips_per_minute: int = _number(20, "Strangers one browser may skip in a minute before it has to wait.")
     reports_file: str = _words("", "File to which reports are appended as JSON lines; without it none are kept.")
-    contact_email: str = _words("", "Whom a banned visitor may write to.")
+    contact_email: str = _words("", "Whom visitors may write to, as the safety page and bans say.")
     reporters_for_a_ban: int = _number(3, "Different browsers and addresses whose reports within an hour make a ban.")
     sockets_per_address: int = _number(
         20, "Sockets one address may have open; IPv6: a /64 is one address, a /56 has 4 times as much, a /48 16 times."

@@ -44,6 +44,10 @@ from quart_chat.web.templating import ROOT, Templates
 TEMPLATES = ROOT / "templates"
 FILES = sorted(TEMPLATES.rglob("*.html"))
 FRAGMENTS = sorted((TEMPLATES / "fragments").glob("*.html"))
+SCRIPTS = sorted(TEMPLATES.rglob("*.js"))
+STYLES = ROOT / "static" / "css" / "app.css"
+CALL = ROOT / "static" / "js" / "call.js"
+LONGEST_LINE = {".html": 160, ".js": 120, ".css": 120}
 JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 SPOKEN_ATTRIBUTES = {"alt", "aria-label", "placeholder", "title", "content"}
 UNSPOKEN_CONTENT = re.compile(r"width=|light dark|#|website|summary|1200|630|\{")
@@ -122,6 +126,40 @@ def test_nothing_escapes_the_escaping(path: Path) -> None:
 def test_a_fragment_holds_nothing_that_acts(path: Path) -> None:
     acting = re.findall(r"(?<=\s)hx-[a-z:-]+", path.read_text())
     assert set(acting) <= {"hx-target", "hx-swap"}
+
+
+@pytest.mark.parametrize("path", [*FILES, *SCRIPTS, STYLES, CALL], ids=lambda path: path.name)
+def test_no_line_is_too_long_to_be_read(path: Path) -> None:
+    """Issue 12, line 10."""
+    long = [line for line in path.read_text().splitlines() if len(line) > LONGEST_LINE[path.suffix]]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_that_stands_in_an_attribute_does_not_end_it(path: Path) -> None:
+    """A brace with `#`, `%` or another one would be Jinja's; a comment at the end would swallow what follows."""
+    source = path.read_text()
+    assert not re.search(r'"|&\w|\{[{%#]', source)
+    assert not source.rstrip().splitlines()[-1].lstrip().startswith("//")
+
+
+def test_every_template_is_shown_or_included_somewhere() -> None:
+    """Issue 12, line 10."""
+    sources = [*FILES, *SCRIPTS, *(ROOT / "quart_chat").rglob("*.py")]
+    named = {name for path in sources for name in re.findall(r"[a-z]+/[a-z_]+\.(?:html|js)", path.read_text())}
+    files = {name_of(path) for path in (*FILES, *SCRIPTS) if path.parent != TEMPLATES / "fragments"}
+    assert files - named <= {"base.html"}
+
+
+def test_every_class_that_is_styled_is_a_word_and_used() -> None:
+    """Issue 12, line 10."""
+    selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", "{", STYLES.read_text(), flags=re.DOTALL)
+    styled = set(re.findall(r"\.([a-z][\w-]*)", selectors))
+    sources = "".join(path.read_text() for path in [*FILES, *SCRIPTS, CALL])
+    assert [name for name in styled if len(name) < 3] == []
+    numbered = tuple(re.findall(r"([a-z]+-)\{\{", sources))
+    unused = [name for name in styled if not re.search(rf"\b{name}\b", sources) and not name.startswith(numbered)]
+    assert unused == []
 
 
 def test_the_only_markup_made_in_python_comes_out_of_an_escaping_template() -> None:
@@ -218,7 +256,7 @@ def assert_harmless(html: str) -> Element:
 @given(messages())
 def test_a_message_shows_exactly_its_text_whatever_it_holds(message: Message) -> None:
     tree = assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), Spoken([message]), "en"))
-    (shown,) = [element for element in tree.iter("span") if element.get("class") == "t"]
+    (shown,) = [element for element in tree.iter("span") if element.get("class") == "words"]
     assert "".join(shown.itertext()) == message.text
 
 

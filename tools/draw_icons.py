@@ -18,7 +18,7 @@ padding:0 6rem;box-sizing:border-box;background:#fbfaf6;color:#22262f;font-famil
 <div><div style="display:flex;align-items:center;gap:1rem;font:700 2rem 'Noto Sans'">
 <span style="width:3rem">{svg}</span>Quart Chat</div>
 <h1 style="font-size:5rem;line-height:1.05;margin:2rem 0 1rem;letter-spacing:-.02em">Say hello to someone new.</h1>
-<p style="font-size:1.75rem;color:#5b6070;margin:0">No account, nothing kept.</p></div>
+<p style="font-size:1.75rem;color:#5b6070;margin:0">No account needed.</p></div>
 <div style="font-size:1.9rem;line-height:1.4;display:grid;gap:1.25rem">
 <span style="background:#fff;padding:1rem 1.5rem;border-radius:2rem 2rem 2rem .5rem;justify-self:start">
 Hello 👋</span>

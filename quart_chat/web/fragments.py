@@ -21,6 +21,7 @@ from quart_chat.domain.events import (
     CallBegan,
     PersonalEvent,
     Signalled,
+    StillWaiting,
     Stood,
     Talking,
     Waiting,
@@ -37,7 +38,7 @@ from quart_chat.web.templating import Templates
 MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
 NOTICES_SHOWN = 50
 MESSAGES_KEPT_BYTES = 8 * 1024 * 1024  # as HTML, for those who come late or come back; some 5,000 ordinary ones
-PEOPLE_RENDERED = 4_096  # kept as HTML, since whoever enters gets up to a hundred of them
+PEOPLE_RENDERED = 4_096  # kept as HTML, since everybody who enters gets up to a hundred of them
 BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
 
 _emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001F1E6-\U0001F1FF\s]+")
@@ -111,10 +112,8 @@ class Fragments:
         self,
         templates: Templates,
         ice_servers: Callable[[str], list[dict[str, object]]] = lambda address: [],
-        contact: str = "",
     ) -> None:
         self._ice_servers = ice_servers
-        self._contact = contact
         self._templates = templates
         self._messages = HtmlCache(MESSAGES_KEPT_BYTES)
         self._item = lru_cache(maxsize=PEOPLE_RENDERED)(self._render_item)
@@ -133,8 +132,10 @@ class Fragments:
         match event:
             case Talking():
                 return self._talking(session, event)
-            case Waiting(left=left):
-                return self._render(event, language, left=person(left) if left else None)
+            case Waiting(waiting=waiting, left=left):
+                return self._render(event, language, others=_others(waiting), left=person(left) if left else None)
+            case StillWaiting(waiting):
+                return self._render(event, language, others=_others(waiting))
             case CallBegan(room, polite):
                 servers = self._ice_servers(session.visitor.address)
                 return json.dumps({"call": {"room": room, "polite": polite, "iceServers": servers}})
@@ -142,7 +143,7 @@ class Fragments:
                 return json.dumps({"signal": {"room": room, "page": page, **as_json(signal)}})
             case Banned(until):
                 ends = datetime.fromtimestamp(until, UTC)
-                return self._render(event, language, ends=ends.isoformat(timespec="seconds"), contact=self._contact)
+                return self._render(event, language, ends=ends.isoformat(timespec="seconds"))
             case Stood():
                 return self._render(event, language, strangers=session.doorway.kind.is_pair)
             case _:
@@ -199,6 +200,11 @@ class Fragments:
             (room, message.seq, language),
             lambda: self._templates.render("partials/message.html", language, m=bubble(message)),
         )
+
+
+def _others(waiting: int) -> int:
+    """How many look for a stranger besides the one who is told."""
+    return max(waiting - 1, 0)
 
 
 @cache

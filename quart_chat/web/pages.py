@@ -258,7 +258,7 @@ class Pages:
             abort(403)
 
     def _log_refusal(self, status: int) -> None:
-        """Write a line, unless whoever refused has written one: the limits, and the socket."""
+        """Write a line, unless the limits or the socket have written one."""
         if has_request_context() and status != 429:
             self._parts.refusals.info("request refused", status=status, address=self._who())
 

@@ -10,6 +10,8 @@ from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from quart_chat.web.site import Site
+
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("en",)
 
@@ -28,9 +30,9 @@ class FlatEnvironment(Environment):
 class Templates:
     """The templates of every language present; each is compiled once."""
 
-    def __init__(self, asset_url: Callable[[str], str], source_url: str = "") -> None:
+    def __init__(self, asset_url: Callable[[str], str], site: Site | None = None) -> None:
         self._asset_url = asset_url
-        self._source_url = source_url
+        self._site = site or Site()
         self.find = lru_cache(maxsize=None)(self._find)
         self._environment = lru_cache(maxsize=None)(self._make_environment)
 
@@ -62,5 +64,5 @@ class Templates:
         words = self.gettext(language)
         environment.newstyle_gettext = True  # type: ignore[attr-defined] # set by the i18n extension
         environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
-        environment.globals.update(asset=self._asset_url, lang=language, source_url=self._source_url)
+        environment.globals.update(asset=self._asset_url, lang=language, site=self._site)
         return environment

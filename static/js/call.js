@@ -7,7 +7,8 @@
 
 /** @typedef {{mic: boolean, camera: boolean, shown: boolean}} Switches */
 /** @typedef {{room: string, polite: boolean, iceServers: RTCIceServer[]}} Beginning */
-/** @typedef {{room: string, page: string, description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit, media?: Switches}} Signal */
+/** @typedef {{description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit, media?: Switches}} Content */
+/** @typedef {Content & {room: string, page: string}} Signal */
 
 const CONNECT_LIMIT = 15_000; // ms; relay-only with a wrong password would wait for ever
 const DISCONNECTED_LIMIT = 4_000; // ms; shorter breaks heal by themselves
@@ -58,7 +59,7 @@ class Devices {
     return {mic: this.on.mic && lives.includes('audio'), camera: this.on.camera && lives.includes('video')};
   }
 
-  /** Ask for both, then for each alone: whoever has no camera can still talk. */
+  /** Ask for both, then for each alone: somebody who has no camera can still talk. */
   async open() {
     if (!navigator.mediaDevices) return tell(byId('camera-note'), 'insecure');
     const failures = [];
@@ -170,12 +171,12 @@ class Devices {
 
 /**
  * One connection to one stranger, by the perfect negotiation pattern of the WebRTC specification (section 10.7):
- * both sides may offer at any time, and when both do, the polite one takes its own offer back.
+ * both sides may offer at any time, and when both do, the polite one takes its own offer back. The names are its too.
  */
 class Connection {
-  making = false;
-  ignoring = false;
-  answering = false;
+  makingOffer = false;
+  ignoreOffer = false;
+  isSettingRemoteAnswerPending = false;
   connected = false;
   closed = false;
   fed = true;
@@ -186,43 +187,50 @@ class Connection {
     this.polite = polite;
     this.send = send;
     this.relay = byId('hide-address')?.checked ?? false;
+    this.stream = devices.stream;
     this.peer = new RTCPeerConnection({iceServers, iceTransportPolicy: this.relay ? 'relay' : 'all'});
-    // The impolite one begins: in Chromium an offer taken back at the very start can leave the other way without addresses.
+    // The impolite one begins: in Chromium an offer taken back at the very start can leave the other way without
+    // addresses.
     this.peer.onnegotiationneeded = () => { if (!polite || this.peer.remoteDescription) this.offer(); };
-    this.peer.onicecandidate = ({candidate}) => this.send({candidate: candidate?.toJSON() ?? {candidate: ''}, relay: this.relay});
+    this.peer.onicecandidate = ({candidate}) => {
+      this.send({candidate: candidate?.toJSON() ?? {candidate: ''}, relay: this.relay});
+    };
     this.peer.ontrack = ({track}) => receive(track);
     this.peer.onconnectionstatechange = () => this.follow();
-    this.lead(devices.stream);
+    this.addTracks();
     this.deadline = setTimeout(() => this.connected || tell(byId('call-state'), 'failed'), CONNECT_LIMIT);
     this.watch = setInterval(() => this.adapt(), WATCH_EVERY);
     tell(byId('call-state'), 'connecting');
   }
 
-  /** Send what there is, and ask for what there is not. @param {MediaStream} stream */
-  lead(stream) {
-    this.stream = stream;
+  /** Send what there is, and ask for what there is not. */
+  addTracks() {
     for (const kind of ['audio', 'video']) {
-      const track = stream.getTracks().find(each => each.kind === kind);
-      if (track) this.peer.addTrack(track, stream);
+      const track = this.stream.getTracks().find(each => each.kind === kind);
+      if (track) this.peer.addTrack(track, this.stream);
       else if (!this.polite) this.peer.addTransceiver(kind, {direction: 'recvonly'});
     }
   }
 
   async offer() {
     try {
-      this.making = true;
+      this.makingOffer = true;
       await this.peer.setLocalDescription();
-      this.send({description: this.peer.localDescription, relay: this.relay});
+      this.sendDescription();
     } catch (error) {
       if (!this.closed) throw error;
     } finally {
-      this.making = false;
+      this.makingOffer = false;
     }
+  }
+
+  sendDescription() {
+    this.send({description: this.peer.localDescription, relay: this.relay});
   }
 
   /** Say again what a stranger who was not listening yet has missed. */
   repeat() {
-    if (this.peer.signalingState === 'have-local-offer') this.send({description: this.peer.localDescription, relay: this.relay});
+    if (this.peer.signalingState === 'have-local-offer') this.sendDescription();
   }
 
   /** @param {Signal} signal */
@@ -237,16 +245,18 @@ class Connection {
 
   /** @param {RTCSessionDescriptionInit} description */
   async describe(description) {
-    const ready = !this.making && (this.peer.signalingState === 'stable' || this.answering);
-    this.ignoring = description.type === 'offer' && !ready && !this.polite;
-    const late = description.type === 'answer' && this.peer.signalingState === 'stable'; // to an offer said twice
-    if (this.ignoring || late) return;
-    this.answering = description.type === 'answer';
+    const isStable = this.peer.signalingState === 'stable';
+    const readyForOffer = !this.makingOffer && (isStable || this.isSettingRemoteAnswerPending);
+    const offerCollision = description.type === 'offer' && !readyForOffer;
+    this.ignoreOffer = offerCollision && !this.polite;
+    const isLate = description.type === 'answer' && isStable; // to an offer said twice
+    if (this.ignoreOffer || isLate) return;
+    this.isSettingRemoteAnswerPending = description.type === 'answer';
     await this.peer.setRemoteDescription(description);
-    this.answering = false;
+    this.isSettingRemoteAnswerPending = false;
     if (description.type !== 'offer') return;
     await this.peer.setLocalDescription();
-    this.send({description: this.peer.localDescription, relay: this.relay});
+    this.sendDescription();
   }
 
   /** @param {RTCIceCandidateInit} candidate */
@@ -254,7 +264,7 @@ class Connection {
     try {
       await this.peer.addIceCandidate(candidate.candidate ? candidate : undefined);
     } catch (error) {
-      if (!this.ignoring) throw error;
+      if (!this.ignoreOffer) throw error;
     }
   }
 
@@ -274,7 +284,7 @@ class Connection {
     }
   }
 
-  /** Whoever was never connected is told that there is no way, and that stays true until there is one. */
+  /** A call that never was connected has no way, and says so until there is one. */
   tellLost() {
     if (this.connected) tell(byId('call-state'), 'lost');
   }
@@ -334,7 +344,8 @@ class Connection {
     clearTimeout(this.deadline);
     clearTimeout(this.healing);
     clearInterval(this.watch);
-    this.peer.onconnectionstatechange = this.peer.onnegotiationneeded = this.peer.onicecandidate = this.peer.ontrack = null;
+    this.peer.onconnectionstatechange = this.peer.onnegotiationneeded = null;
+    this.peer.onicecandidate = this.peer.ontrack = null;
     this.peer.close();
   }
 }
@@ -383,7 +394,7 @@ class Calls {
     this.connect();
   }
 
-  /** The socket broke before the two had found each other, so words are lost: begin as if the page had been reloaded. */
+  /** The socket broke before the two had found each other, so signals are lost: begin as after a reload. */
   beginAgain() {
     this.page = newName();
     this.stranger = undefined;
@@ -398,7 +409,11 @@ class Calls {
     this.connection = new Connection(this.beginning, this.devices, signal => this.send(room, signal));
   }
 
-  /** Nothing is kept for later: after a break both sides look for a way anew. @param {string} room @param {object} signal */
+  /**
+   * Nothing is kept for later: after a break both sides look for a way anew.
+   * @param {string} room
+   * @param {object} signal
+   */
   send(room, signal) {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.socket.send(JSON.stringify({do: 'signal', room, page: this.page, ...signal}));
@@ -427,7 +442,7 @@ class Calls {
     else await this.connection?.hear(signal);
   }
 
-  /** Each new page of the stranger costs a connection, of which a browser has only some hundreds. The server counts too. */
+  /** Each new page of the stranger costs a connection, and a browser has some hundreds. The server counts too. */
   mayChange() {
     const now = Date.now();
     this.changes = this.changes.filter(at => now - at < 60_000);
@@ -502,7 +517,9 @@ async function hear() {
 const devices = new Devices();
 const calls = new Calls(devices);
 
-place.addEventListener('htmx:ws:after:connection', (/** @type {any} */ {detail}) => { calls.socket = detail.connection.socket; });
+place.addEventListener('htmx:ws:after:connection', (/** @type {any} */ {detail}) => {
+  calls.socket = detail.connection.socket;
+});
 
 place.addEventListener('htmx:ws:before:message:incoming', (/** @type {any} */ {detail}) => {
   const {data} = detail.message;
@@ -530,10 +547,16 @@ byId('camera-off').addEventListener('click', () => devices.toggle('camera'));
 byId('flip').addEventListener('click', () => devices.flip());
 byId('show').addEventListener('click', () => calls.show());
 byId('blur').addEventListener('click', () => { calls.veil(); calls.tellSwitches(); });
-byId('corner').addEventListener('click', ({currentTarget}) => { currentTarget.dataset.at = String((Number(currentTarget.dataset.at ?? 0) + 1) % 4); });
+byId('corner').addEventListener('click', () => {
+  const {dataset} = byId('corner');
+  dataset.at = String((Number(dataset.at ?? 0) + 1) % 4);
+});
 byId('hear').addEventListener('click', hear);
 byId('full').hidden = !document.fullscreenEnabled; // on iPhones
-byId('full').addEventListener('click', () => (document.fullscreenElement ? document.exitFullscreen() : call.requestFullscreen()));
+byId('full').addEventListener('click', () => {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else call.requestFullscreen();
+});
 for (const [menus, kind] of [['cameras', 'camera'], ['mics', 'mic']]) {
   for (const menu of document.querySelectorAll(`.${menus}`)) {
     menu.addEventListener('change', async () => {

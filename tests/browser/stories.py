@@ -62,7 +62,7 @@ class Visitor:
         self.box = page.get_by_role("textbox", name="Message", exact=True)
         self.name_box = page.get_by_role("textbox", name="Your name")
         self.log = page.get_by_role("log", name="Messages")
-        self.bubbles = page.locator("#messages > .m")
+        self.bubbles = page.locator("#messages > .message")
         self.people = page.get_by_role("list", name="People").get_by_role("listitem")
 
     async def opens(self, path: str) -> Self:
@@ -86,6 +86,12 @@ class Visitor:
 
     async def presses(self, button: str) -> None:
         await self.page.get_by_role("button", name=button).filter(visible=True).click()
+
+    async def leaves_by(self, button: str) -> None:
+        """Press Next or Stop, and once more when the page asks for that."""
+        await self.presses(button)
+        if await self._shown("Press again to leave").count():
+            await self.presses(button)
 
     async def follows(self, link: str) -> None:
         await self.page.get_by_role("link", name=link).click()
@@ -136,7 +142,7 @@ class Visitor:
         return float(await self.page.locator(".scroll").evaluate(scrolled))
 
     def bubble(self, text: str) -> Locator:
-        return self.bubbles.filter(has=self.page.locator(".t", has_text=text))
+        return self.bubbles.filter(has=self.page.locator(".words", has_text=text))
 
     async def sees(self, text: str | re.Pattern[str]) -> None:
         await expect(self._shown(text).first).to_be_visible()
@@ -146,10 +152,10 @@ class Visitor:
 
     async def reads(self, *texts: str) -> None:
         """The log holds these messages, in this order, and no other."""
-        await expect(self.bubbles.locator(".t")).to_have_text(list(texts))
+        await expect(self.bubbles.locator(".words")).to_have_text(list(texts))
 
     async def talks_with(self, name: str) -> None:
-        await expect(self.page.locator("#status")).to_have_text(f"You are talking with {name}")
+        await expect(self.page.locator("#status")).to_have_text(re.compile(rf"You are talking with {re.escape(name)}$"))
         await expect(self.box).to_be_visible()
 
     async def looks_for_a_stranger(self) -> None:
@@ -307,6 +313,17 @@ async def show_all_typing_at(visitor: Visitor, milliseconds: float) -> str:
     )
     return visibilities[-1]
 
+
+# A screen reader speaks of changes inside an element that it knows as a status; one that comes with its
+# text it may miss.
+LISTEN_TO_STATUSES = """() => {
+  window.heard = [];
+  const statuses = [...document.querySelectorAll("[role=status]")].filter(status => status.checkVisibility());
+  for (const status of statuses) {
+    new MutationObserver(() => heard.push(status.textContent.trim().replace(/\\s+/g, " ")))
+      .observe(status, {childList: true, subtree: true, characterData: true});
+  }
+}"""
 
 _NAME_OF_FOCUS = """() => {
   const element = document.activeElement;

@@ -27,7 +27,7 @@ async def test_ones_own_words_are_green_and_to_the_right(visitors: Visitors) -> 
     await ann.says("Mine")
     await bob.says("Theirs")
     await ann.reads("Mine", "Theirs")
-    own, other = ann.bubble("Mine").locator(".b"), ann.bubble("Theirs").locator(".b")
+    own, other = ann.bubble("Mine").locator(".bubble"), ann.bubble("Theirs").locator(".bubble")
     green = "oklch(0.91 0.07 155)"
     assert await ann.style(own, "backgroundColor") == green
     assert await ann.style(other, "backgroundColor") != green

@@ -56,7 +56,7 @@ async def test_shift_and_enter_break_the_line(visitors: Visitors) -> None:
     await ann.box.press("Shift+Enter")
     await ann.types("two")
     await ann.box.press("Enter")
-    text = bob.bubbles.locator(".t")
+    text = bob.bubbles.locator(".words")
     await expect(text).to_be_visible()
     assert await text.evaluate("element => element.innerText") == "one\ntwo"
 
@@ -100,7 +100,7 @@ async def test_emoji_stay_whole_and_a_few_alone_are_large(visitors: Visitors) ->
     ann, bob = await two_in_the_lobby(visitors)
     await ann.says("👩‍👩‍👧‍👦 and 🇨🇭 and 👍🏽", "🎉🎈")
     await bob.reads("👩‍👩‍👧‍👦 and 🇨🇭 and 👍🏽", "🎉🎈")
-    sizes = [await bob.style(text, "fontSize") for text in await bob.bubbles.locator(".t").all()]
+    sizes = [await bob.style(text, "fontSize") for text in await bob.bubbles.locator(".words").all()]
     assert sizes == ["16px", "44px"]
 
 
@@ -110,7 +110,7 @@ async def test_messages_of_one_minute_stand_under_one_name(visitors: Visitors, c
     clock.advance(61)
     await ann.says("a minute later")
     await bob.reads("first", "at once", "a minute later")
-    clips = [await bob.style(name, "clipPath") for name in await bob.bubbles.locator(".who").all()]
+    clips = [await bob.style(name, "clipPath") for name in await bob.bubbles.locator(".author").all()]
     assert clips == ["none", "inset(50%)", "none"]  # there for a screen reader, unseen by the eye
 
 

@@ -88,7 +88,7 @@ async def test_two_tabs_are_two_people_with_names_of_their_own(visitors: Visitor
     bob = await (await ann.opens_another_tab()).enters_the_lobby("Bob")
     await bob.says("We are two")
     await ann.sees_people("Bob", "Ann")
-    await expect(ann.bubble("We are two").locator(".who")).to_be_visible()
+    await expect(ann.bubble("We are two").locator(".author")).to_be_visible()
 
 
 HOSTILE = '"><b onclick=a()>{{7*7}}'
@@ -99,7 +99,7 @@ async def test_a_hostile_name_is_shown_as_it_is_written(visitors: Visitors) -> N
     eve = await (await visitors.come()).enters_the_lobby(HOSTILE)
     await eve.says("Hello")
     await ann.sees_people(HOSTILE, "Ann")
-    await expect(ann.bubble("Hello").locator(".who")).to_have_text(HOSTILE)
+    await expect(ann.bubble("Hello").locator(".author")).to_have_text(HOSTILE)
     await ann.sees(f"{HOSTILE} joined")
     await (await eve.opens("/")).is_called(HOSTILE)
     await expect(eve.name_box).to_have_value(HOSTILE)

@@ -65,7 +65,7 @@ async def test_what_was_meant_for_one_stranger_never_reaches_the_next(visitors: 
     await ann.sees("Reconnecting…")
     await ann.types("only for Bob")
     await ann.box.press("Enter")
-    await bob.presses("Stop")
+    await bob.leaves_by("Stop")
     await bob.is_at_the_door()
     cleo = await (await visitors.come()).finds_a_stranger("Cleo")
     await cleo.looks_for_a_stranger()
@@ -141,17 +141,36 @@ async def test_a_restarted_server_says_that_the_talk_is_over(visitors: Visitors,
             await ann.says("Here again")
 
 
+async def test_what_was_written_to_the_server_of_before_is_not_lost_silently(visitors: Visitors, line: Line) -> None:
+    """Issue 11, line 2: the lobby is the same for everybody, so the message can still be sent there."""
+    async with serving(GENEROUS) as first:
+        line.leads_to(first)
+        ann = await (await visitors.come(line.url)).enters_the_lobby("Ann")
+        line.cut()
+        await ann.sees("Reconnecting…")
+        await ann.types("Anybody here?")
+        await ann.box.press("Enter")
+        async with serving(GENEROUS) as second:
+            line.leads_to(second)
+            line.mend()
+            await ann.is_at_the_door()
+            await ann.presses("Enter")
+            await ann.sees("Not delivered: that talk has ended.")
+            await ann.presses("Retry")
+            await ann.reads("Anybody here?")
+
+
 async def test_a_reloaded_page_keeps_its_seat_and_its_words(visitors: Visitors) -> None:
     ann = await (await visitors.come()).enters_the_lobby("Ann")
     bob = await (await visitors.come()).enters_the_lobby("Bob")
     await ann.says("before")
-    green = await ann.style(ann.bubble("before").locator(".b"), "backgroundColor")
+    green = await ann.style(ann.bubble("before").locator(".bubble"), "backgroundColor")
     await ann.reloads()
     await ann.reads("before")
     await ann.says("after")
     await bob.reads("before", "after")
     for text in ("before", "after"):
-        assert await ann.style(ann.bubble(text).locator(".b"), "backgroundColor") == green
+        assert await ann.style(ann.bubble(text).locator(".bubble"), "backgroundColor") == green
     await ann.sees_people("Bob", "Ann")
     await bob.sees_no("Ann left")
 

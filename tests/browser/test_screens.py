@@ -86,14 +86,54 @@ async def search_after_a_talk(visitors: Visitors, device: dict[str, Any]) -> Vis
     bob = await (await visitors.come()).finds_a_stranger("Bob")
     await bob.says("Bye")
     await ann.reads("Bye")
-    await bob.presses("Stop")
+    await bob.leaves_by("Stop")
     await ann.sees("Bob has left")
+    return ann
+
+
+async def talk_after_another(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """With a draft that was meant for the one of before."""
+    ann = await search(visitors, device)
+    bob = await (await visitors.come()).finds_a_stranger(LONG_NAME)
+    await bob.says("Bye")
+    await ann.reads("Bye")
+    cid = await (await visitors.come()).finds_a_stranger("Cid")
+    await cid.looks_for_a_stranger()
+    await ann.types("No, wait, there is something that I wanted to tell you all the time, and it is this")
+    await bob.leaves_by("Stop")
+    await ann.talks_with("Cid")
+    await ann.sees("Unsent to")
+    return ann
+
+
+async def door_after_a_talk(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """Where the stranger just left can still be reported."""
+    ann = await talk(visitors, device)
+    await ann.leaves_by("Stop")
+    await ann.sees(f"Report or block {LONG_NAME}")
+    return ann
+
+
+async def report(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """The card, with a stranger of before in it too."""
+    ann = await talk_after_another(visitors, device)
+    await ann.page.get_by_role("button", name="Report", exact=True).click()
+    await ann.sees("Report or block Cid")
+    return ann
+
+
+async def question_before_leaving(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await talk(visitors, device)
+    await ann.page.clock.install()
+    await ann.presses("Stop")
+    await ann.sees("Press again to leave")
     return ann
 
 
 SCENES = (
     *(home, safety, missing_room, door, lobby, people_of_the_lobby),
-    *(room, invitation, search, talk, search_after_a_talk),
+    *(room, invitation, search, talk, search_after_a_talk, talk_after_another),
+    *(door_after_a_talk, report, question_before_leaving),
 )
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 every_wide_scene = pytest.mark.parametrize("scene", (home, lobby, room, talk), ids=lambda scene: scene.__name__)
@@ -127,7 +167,7 @@ async def test_the_system_chooses_light_or_dark(visitors: Visitors) -> None:
     schemes: tuple[tuple[Literal["light", "dark"], bool], ...] = (("light", True), ("dark", False))
     for scheme, is_light in schemes:
         await ann.page.emulate_media(color_scheme=scheme)
-        for part in ("body", ".bar", "#text", "#messages > .m:not([data-by]) .b, #messages > .m .b"):
+        for part in ("body", ".bar", "#text", "#messages > .message .bubble"):
             ground = await ann.style(ann.page.locator(part).first, "backgroundColor")
             lightness = float(re.findall(r"[\d.]+", ground)[0])
             assert (lightness > 0.9) == is_light, (part, scheme, ground)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.stories import MovableClock, Visitor, Visitors, show_all_typing_at
+from tests.browser.stories import LISTEN_TO_STATUSES, MovableClock, Visitor, Visitors, show_all_typing_at
 
 pytestmark = pytest.mark.browser
 
@@ -26,15 +26,23 @@ async def they_meet(ann: Visitor, bob: Visitor) -> None:
     await bob.talks_with("Ann")
 
 
-async def test_who_looks_sees_how_many_wait_and_meets_the_next_one(ann: Visitor, bob: Visitor) -> None:
+async def test_who_looks_sees_how_many_others_do_and_meets_the_next_one(ann: Visitor, bob: Visitor) -> None:
+    """Issue 11, line 6."""
     await ann.finds_a_stranger("Ann")
     await ann.looks_for_a_stranger()
-    await ann.sees("1 waiting")
+    await ann.sees("Nobody else is looking yet")
     await bob.opens("/text")
-    await bob.sees("1 waiting")
+    await bob.sees("1 person is looking")
     await bob.finds_a_stranger("Bob")
     await ann.talks_with("Bob")
     await bob.talks_with("Ann")
+
+
+async def test_two_who_may_not_meet_yet_see_each_other_counted(ann: Visitor, bob: Visitor) -> None:
+    """Issue 11, line 6."""
+    await they_meet(ann, bob)
+    await ann.presses("Next")
+    await ann.sees("1 other is looking")
 
 
 async def test_who_looks_sees_its_own_face(ann: Visitor) -> None:
@@ -92,23 +100,69 @@ async def test_next_leaves_at_once_while_nothing_has_been_said(ann: Visitor, bob
     await bob.sees("Ann has left")
 
 
-@pytest.mark.parametrize("way", ["by button", "by Escape"])
-async def test_next_asks_twice_once_something_has_been_said(ann: Visitor, bob: Visitor, way: str) -> None:
-    async def go_on() -> None:
-        await (ann.presses("Next") if way == "by button" else ann.page.keyboard.press("Escape"))
-
+@pytest.mark.parametrize("button", ["Next", "Stop"])
+async def test_leaving_asks_twice_once_something_has_been_said(ann: Visitor, bob: Visitor, button: str) -> None:
+    """Issue 11, line 3."""
     await they_meet(ann, bob)
     await bob.says("Wait")
     await ann.reads("Wait")
-    await go_on()
+    await ann.presses(button)
     await ann.sees("Press again to leave")
     await ann.talks_with("Bob")
-    await go_on()
+    await ann.reads("Wait")
+    await ann.presses(button)
+    await bob.sees("Ann has left")
+    await (ann.looks_for_a_stranger() if button == "Next" else ann.is_at_the_door())
+
+
+async def test_escape_asks_twice_too_and_a_key_that_is_held_counts_once(ann: Visitor, bob: Visitor) -> None:
+    """Issue 11, line 3."""
+    await they_meet(ann, bob)
+    await bob.says("Wait")
+    await ann.reads("Wait")
+    for _ in range(3):
+        await ann.page.keyboard.down("Escape")
+    await ann.page.keyboard.up("Escape")
+    await ann.sees("Press again to leave")
+    await bob.says("Are you there?")
+    await ann.reads("Wait", "Are you there?")
+    await ann.page.keyboard.press("Escape")
     await bob.sees("Ann has left")
     await ann.looks_for_a_stranger()
 
 
-async def test_next_forgets_a_press_after_three_seconds(ann: Visitor, bob: Visitor) -> None:
+@pytest.mark.parametrize("button", ["Next", "Stop"])
+async def test_the_hint_to_press_again_belongs_to_the_button_that_was_pressed(
+    ann: Visitor, bob: Visitor, button: str
+) -> None:
+    """Issue 11, line 3: it stands under that button, and a screen reader hears it."""
+    await they_meet(ann, bob)
+    await bob.says("Wait")
+    await ann.reads("Wait")
+    pressed = ann.page.get_by_role("button", name=button)
+    hint = ann.page.get_by_role("status").filter(has_text="Press again to leave")
+    await ann.page.evaluate(LISTEN_TO_STATUSES)
+    await ann.presses(button)
+    above, below = await ann.box_of(pressed), await ann.box_of(hint)
+    assert below["y"] >= above["y"] + above["height"]
+    assert abs(below["x"] + below["width"] - above["x"] - above["width"]) < 1
+    assert await ann.page.evaluate("heard") == ["Press again to leave"]
+
+
+async def test_another_button_begins_to_ask_anew(ann: Visitor, bob: Visitor) -> None:
+    """Issue 11, line 3."""
+    await they_meet(ann, bob)
+    await bob.says("Wait")
+    await ann.reads("Wait")
+    await ann.presses("Next")
+    await ann.presses("Stop")
+    await expect(ann.page.get_by_text("Press again to leave")).to_have_count(1)
+    await ann.talks_with("Bob")
+    await ann.presses("Stop")
+    await ann.is_at_the_door()
+
+
+async def test_a_press_is_forgotten_after_three_seconds(ann: Visitor, bob: Visitor) -> None:
     await ann.page.clock.install()
     await they_meet(ann, bob)
     await bob.says("Wait")
@@ -121,13 +175,32 @@ async def test_next_forgets_a_press_after_three_seconds(ann: Visitor, bob: Visit
     await ann.talks_with("Bob")
 
 
+async def test_a_press_of_the_talk_before_does_not_shorten_the_question_in_the_next(
+    visitors: Visitors, ann: Visitor, bob: Visitor
+) -> None:
+    """Issue 11, line 3."""
+    await ann.page.clock.install()
+    await they_meet(ann, bob)
+    await bob.says("Wait")
+    await ann.reads("Wait")
+    cid = await (await visitors.come()).finds_a_stranger("Cid")
+    await cid.looks_for_a_stranger()
+    await ann.leaves_by("Next")
+    await cid.says("Hello")
+    await ann.reads("Hello")
+    await ann.page.clock.fast_forward(2_000)
+    await ann.presses("Next")
+    await ann.page.clock.fast_forward(2_000)
+    await ann.sees("Press again to leave")
+
+
 async def test_a_partner_who_leaves_is_missed_and_another_one_sought(
     visitors: Visitors, ann: Visitor, bob: Visitor
 ) -> None:
     await they_meet(ann, bob)
     await bob.says("Good bye")
     await ann.reads("Good bye")
-    await bob.presses("Stop")
+    await bob.leaves_by("Stop")
     await bob.is_at_the_door()
     await ann.sees("Bob has left")
     await ann.looks_for_a_stranger()
@@ -145,19 +218,19 @@ async def test_stop_ends_the_search(ann: Visitor, bob: Visitor) -> None:
     await ann.presses("Stop")
     await ann.is_at_the_door()
     await bob.finds_a_stranger("Bob")
-    await bob.sees("1 waiting")
+    await bob.sees("Nobody else is looking yet")
 
 
 async def test_stop_ends_the_search_after_a_talk_too(ann: Visitor, bob: Visitor) -> None:
     await they_meet(ann, bob)
     await bob.says("Bye")
     await ann.reads("Bye")
-    await bob.presses("Stop")
+    await bob.leaves_by("Stop")
     await ann.sees("Bob has left")
     await ann.presses("Stop")
     await ann.is_at_the_door()
     await bob.presses("Find a stranger")
-    await bob.sees("1 waiting")
+    await bob.sees("Nobody else is looking yet")
 
 
 async def test_two_who_left_each_other_meet_again_when_nobody_else_comes(

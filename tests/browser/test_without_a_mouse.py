@@ -38,6 +38,8 @@ async def test_keys_alone_go_through_a_talk_with_a_stranger(visitors: Visitors) 
     await bob.reads("Hello")
     await ann.walks_by_tab_to("Stop")
     await ann.page.keyboard.press("Enter")
+    await ann.sees("Press again to leave")
+    await ann.page.keyboard.press("Enter")
     await expect(ann.name_box).to_be_focused()
     await bob.sees("Ann has left")
 

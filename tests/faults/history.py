@@ -25,7 +25,7 @@ WHAT_COUNTS = re.compile(
     r'|<hx-partial hx-target="#why-(?P<refused>[^"]+)" hx-swap="innerHTML">',
     re.DOTALL,
 )
-MESSAGE = re.compile(r'<li id="m-(\d+)".*?<span class="t">(.*?)</span> <time', re.DOTALL)
+MESSAGE = re.compile(r'<li id="m-(\d+)".*?<span class="words">(.*?)</span> <time', re.DOTALL)
 MISSING = "Some messages may be missing"
 
 

@@ -138,7 +138,7 @@ async def test_a_line_that_dies_and_stays_dead_ends_the_talk_once(clock: TownClo
         await until(lambda: len(hypercorn_patches.Connection.open) < connections)
         clock.seconds += 46
         await bob.is_at("waiting")
-        assert bob.shown.count('<li class="note"><span><bdi>Ann</bdi> has left') == 1
+        assert bob.shown.count('<li class="notice"><span><bdi>Ann</bdi> has left') == 1
         line.thaw()
         await ann.comes_back()
         await ann.sees("You were away for too long")

@@ -258,7 +258,7 @@ async def is_shown_as_text(scene: Scene, row: str | tuple[str, str]) -> None:
     ann = await scene.ann()
     await ann.say(sent)
     for witness in (ann, *scene.neighbours):
-        await witness.sees(f'<span class="t">{escape(shown)}</span>')
+        await witness.sees(f'<span class="words">{escape(shown)}</span>')
 
 
 async def is_shown_as_a_name(scene: Scene, row: str | tuple[str, str]) -> None:
@@ -266,7 +266,7 @@ async def is_shown_as_a_name(scene: Scene, row: str | tuple[str, str]) -> None:
     ann = await (await scene.guest("/lobby")).enter(sent)
     await ann.say("who am I?")
     for witness in (ann, *scene.neighbours):
-        await witness.sees(f'<b class="who"><bdi>{escape(shown)}</bdi></b>')
+        await witness.sees(f'<b class="author"><bdi>{escape(shown)}</bdi></b>')
         assert shown == escape(shown) or shown not in witness.shown
 
 

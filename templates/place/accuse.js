@@ -1,0 +1,5 @@
+// `item` is the one of #met who is meant.
+for (const each of this.querySelectorAll('#met > li')) each.classList.toggle('accused', each === item);
+this.querySelector('[name=room]').value = item.dataset.room;
+this.querySelector('#accused').textContent = item.querySelector('bdi').textContent;
+this.togglePopover(true);
