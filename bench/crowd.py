@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bench.guests import Manners
-from bench.line import PATIENCE, Line, ignore
+from bench.line import PATIENCE, Hear, Line, ignore
 from bench.servers import Server
 
 MARK = b"~~"  # stands once in each message, and nowhere else
@@ -12,8 +12,9 @@ COMING_AT_ONCE = 50
 
 
 async def gather_guests(server: Server, number: int, first: int = 0) -> list[Line]:
-    """Let so many guests come, numbered from `first`; whoever is refused fails the run."""
-    return await some_at_a_time(number, lambda each: server.chat.manners.come(server.port, first + each))
+    """Let so many guests come, numbered from `first`. Raises Broken for one that is refused."""
+    come = server.chat.manners.come
+    return await some_at_a_time(number, lambda each: come(server.port_for(first + each), first + each))
 
 
 async def some_at_a_time(number: int, do: Callable[[int], Awaitable[Line]]) -> list[Line]:
@@ -56,6 +57,31 @@ class Conversation:
 
     def _say_next(self, line: Line) -> None:
         self._manners.say(line, text_with(self._talkers[line].decode()))
+
+
+class Exchange:
+    """Strangers, two by two, each of whom answers as soon as it hears the other."""
+
+    def __init__(self, manners: Manners, pairs: Sequence[tuple[Line, Line]]) -> None:
+        self.messages = 0
+        self._manners = manners
+        self._first = [first for first, _ in pairs]
+        for first, second in pairs:
+            first.hear, second.hear = self._answer(b"~~2~", "~~1~"), self._answer(b"~~1~", "~~2~")
+
+    def begin(self) -> None:
+        for line in self._first:
+            self._manners.say(line, text_with("~~1~"))
+
+    def _answer(self, heard: bytes, mark: str) -> Hear:
+        text = text_with(mark)
+
+        def hear(line: Line, data: bytes) -> None:
+            if heard in data:
+                self.messages += 1
+                self._manners.say(line, text)
+
+        return hear
 
 
 def spread_over(lines: Sequence[Line], talkers: int) -> Sequence[Line]:

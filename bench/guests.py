@@ -12,6 +12,7 @@ from uuid import uuid4
 from bench.line import PATIENCE, Broken, Line
 
 IN_A_TALK = b'data-at="talk"'
+ROOM = re.compile(rb'name="room" value="([^"]+)"')
 
 # What htmx adds to each frame.
 HTMX_HEADERS = {
@@ -82,22 +83,42 @@ class OurManners:
         await self.enter(line, number)
         return line
 
+    async def come_into_a_room(self, port: int, number: int) -> Line:
+        """Open a room by code and be alone in it."""
+        _, body = await _ask(port, "POST /api/rooms")
+        line = await (await load(port, f"/room/{json.loads(body)['code']}")).connect(port)
+        await self.enter(line, number)
+        return line
+
     async def enter(self, line: Line, number: int) -> None:
+        """Go in by the door of the lobby or of a room."""
         entered = line.sees(IN_A_TALK)
         line.say(json.dumps({"do": "enter", "name": f"Guest{number}", "headers": HTMX_HEADERS}))
-        await entered
+        line.room = _room_in(await entered)
+
+    async def seek(self, line: Line, number: int) -> None:
+        """Look for a stranger until there is one."""
+        met = line.sees(b"You are talking with")
+        line.say(json.dumps({"do": "seek", "name": f"Guest{number}", "agreed": "yes", "headers": HTMX_HEADERS}))
+        line.room = _room_in(await met)
 
     def say(self, line: Line, text: str) -> None:
-        said = {"do": "say", "room": "lobby", "key": str(uuid4()), "text": text, "headers": HTMX_HEADERS}
+        said = {"do": "say", "room": line.room, "key": str(uuid4()), "text": text, "headers": HTMX_HEADERS}
         line.say(json.dumps(said))
 
 
 async def load(port: int, path: str) -> Page:
     """Load a page as a browser does for the first time; raises Broken."""
+    head, body = await _ask(port, f"GET {path}")
+    return _read_page(head, zlib.decompress(body, wbits=31).decode())
+
+
+async def _ask(port: int, what: str) -> tuple[str, bytes]:
+    """The head and the body of an answer; raises Broken."""
     try:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+            writer.write(f"{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n".encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = re.search(r"(?i)content-length: (\d+)", head)
             assert length, head
@@ -105,7 +126,12 @@ async def load(port: int, path: str) -> Page:
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         raise Broken from error
     writer.transport.abort()
-    return _read_page(head, zlib.decompress(body, wbits=31).decode())
+    return head, body
+
+
+def _room_in(frames: bytes) -> str:
+    """The room that a page shows after these frames."""
+    return str(ROOM.findall(frames)[-1], "ascii")
 
 
 def _read_page(head: str, body: str) -> Page:

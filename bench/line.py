@@ -34,6 +34,7 @@ class Line(asyncio.Protocol):
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{headers}\r\n"
         )
         self.hear: Hear = ignore
+        self.room = "lobby"  # that its guest is in, where a chat has several
         self.is_open = False
         self._needle = b""
         self._seen: asyncio.Future[bytes] | None = None

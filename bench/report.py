@@ -9,7 +9,7 @@ from statistics import median
 
 from bench.chart import Group, Row, draw
 from bench.machine import machine, versions
-from bench.rounds import ONE, TWO, Rounds
+from bench.rounds import AT_ONCE, ONE, STORE, TWO, Rounds
 from bench.scenarios import TALKERS
 from bench.servers import CHATS, FASTAPI, OURS, PICOWS, WEBSOCKETS
 
@@ -59,24 +59,34 @@ class Report:
     def bars(self) -> str:
         """The table of what should be true."""
         cells = (bar.cells() for bar in (*self._beside_peers(), *self._alone(), *self._shared()))
-        return _table(["measured", "bar", "found", "met"], cells)
+        return table(["measured", "bar", "found", "met"], cells)
 
     def peers(self) -> str:
         """The table of all chats under the same load."""
         heads = ["", f"{TALKERS} talking", "one talking", "of a core", "µs each", "p50", "p99"]
         rows = sorted(CHATS, key=lambda chat: -self.figure(MANY, chat.name, "per_second"))
-        return _table(heads, (self._peer(chat.name) for chat in rows))
+        return table(heads, (self._peer(chat.name) for chat in rows))
 
     def crowds(self) -> str:
         """The table of one delivery's cost in rooms of several sizes."""
         sizes = self.rounds["crowds"][OURS.name][0]
         costs = [f"{self.figure('crowds', OURS.name, size):.2f} µs" for size in sizes]
-        return _table(["members", *(f"{int(size):,}" for size in sizes)], [["a delivery's CPU", *costs]])
+        return table(["members", *(f"{int(size):,}" for size in sizes)], [["a delivery's CPU", *costs]])
 
     def sharing(self) -> str:
         """The table of one process beside two."""
-        heads = ["", "deliveries a second", "a CPU second", "p50", "p99"]
-        return _table(heads, (self._share(name) for name in (ONE, TWO)))
+        heads = ["", "deliveries a second", "a CPU second", "p50", "p99", "messages of pairs a second"]
+        return table(heads, (self._share(name) for name in (ONE, TWO)))
+
+    def store(self) -> str:
+        """The table of what one store takes."""
+        heads = ["entries in one call of the store", *map(str, AT_ONCE)]
+        rates, costs = (
+            [self.figure(f"store {at_once}", STORE, what) for at_once in AT_ONCE]
+            for what in ("per_second", "microseconds")
+        )
+        rows = [["entries a second", *(f"{rate:,.0f}" for rate in rates)]]
+        return table(heads, [*rows, ["the store's CPU for each", *(f"{cost:.1f} µs" for cost in costs)]])
 
     def chart(self) -> str:
         """Deliveries a second of all chats."""
@@ -143,15 +153,18 @@ class Report:
         ]
 
     def _shared(self) -> list[Bar]:
+        def of_two(scenario: str) -> float:
+            return self.figure(scenario, TWO, "per_second")
+
+        one, two = (self.figure("shared fan-out", name, "per_cpu_second") for name in (ONE, TWO))
         added = self.figure("shared delay", TWO, "p50") - self.figure("shared delay", ONE, "p50")
+        entries = self.figure(f"store {AT_ONCE[1]}", STORE, "per_second")
         return [
-            Bar(
-                "pairs a second across two processes on Redis, a core each",
-                1_000,
-                self.figure("matches", TWO, "per_second"),
-                "",
-            ),
-            Bar("delay that Redis adds, p50", 3, added, " ms", at_most=True),
+            Bar("pairs matched a second across two processes on Redis, a core each", 3_000, of_two("matches"), ""),
+            Bar("messages of pairs a second across two processes, the same", 3_000, of_two("pairs"), ""),
+            Bar("deliveries for a CPU second, the store's included, to one process in memory", 0.8, two / one, " x"),
+            Bar(f"entries a second that one Redis takes, {AT_ONCE[1]} in a call", 60_000, entries, ""),
+            Bar("delay that Redis adds, p50", 2, added, " ms", at_most=True),
         ]
 
     def _peer(self, name: str) -> list[str]:
@@ -171,20 +184,22 @@ class Report:
 
     def _share(self, name: str) -> list[str]:
         rates = [f"{self.figure('shared fan-out', name, what):,.0f}" for what in ("per_second", "per_cpu_second")]
-        return [name, *rates, *(_ms(self.figure("shared delay", name, what)) for what in ("p50", "p99"))]
+        delays = [_ms(self.figure("shared delay", name, what)) for what in ("p50", "p99")]
+        pairs = self.figure("pairs", OURS.name if name == ONE else name, "per_second")
+        return [name, *rates, *delays, f"{pairs:,.0f}"]
 
 
 def write(report: Report) -> None:
     """Put the results into docs/performance.md, its chart and its data beside it."""
     page = DOCS / "performance.md"
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    parts = [report.conditions(), report.bars(), report.peers(), report.crowds(), report.sharing()]
+    parts = [report.conditions(), report.bars(), report.peers(), report.crowds(), report.sharing(), report.store()]
     page.write_text("\n\n".join([before + BEGIN, *parts, END + rest.partition(END)[2]]), "utf-8")
     (DOCS / "images" / "performance.svg").write_text(report.chart(), "utf-8")
     (DOCS / "performance.json").write_text(json.dumps(asdict(report), indent=1) + "\n", "utf-8")
 
 
-def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
+def table(heads: list[str], rows: Iterable[list[str]]) -> str:
     ruler = ["---", *("---:" for _ in heads[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ruler, *rows))
 

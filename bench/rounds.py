@@ -15,11 +15,16 @@ from bench.scenarios import (
     idle,
     matches,
     newcomers,
+    pairs_talking,
     slow_readers,
 )
 from bench.servers import CHATS, FASTAPI, OURS, Chat, Server, running, sharing
+from bench.store import store_capacity
 
-ONE, TWO = "one process in memory", "two processes on Redis"
+ONE, TWO, STORE = "one process in memory", "two processes on Redis", "a Redis alone"
+PAIRS = 200  # of strangers who talk
+WAITING = (100, 100_000)  # visitors in a queue
+AT_ONCE = (1, 8, 64)  # entries in one call of the store
 FEW, SLOWLY = 10, 50.0  # members, and messages a second, where only the way of one message counts
 CALM = 0.6  # of FastAPI's saturation: the load at which delays are compared
 
@@ -39,7 +44,6 @@ class Size:
     idle_seconds: float
     pairs: int
     cut: int
-    waiting: tuple[int, ...]
 
 
 FULL = Size(
@@ -51,7 +55,6 @@ FULL = Size(
     idle_seconds=40.0,  # two of our beats, and of Hypercorn's pings
     pairs=2_000,
     cut=2_000,
-    waiting=(100, 100_000),
 )
 QUICK = Size(
     rounds=1,
@@ -62,7 +65,6 @@ QUICK = Size(
     idle_seconds=20.0,
     pairs=500,
     cut=500,
-    waiting=(100, 100_000),
 )
 
 
@@ -85,7 +87,7 @@ class Benchmark:
             await self._one_and_two()
         # Memory is the same each time, and ten thousand connections take their while.
         await self._alone("idle", lambda server: idle(server, self._size.idle, self._size.idle_seconds))
-        self._note("claims", OURS.name, {str(waiting): claim_cost(waiting) for waiting in self._size.waiting})
+        self._note("claims", OURS.name, {str(waiting): claim_cost(waiting) for waiting in WAITING})
         return self.rounds
 
     async def _fan_out(self, chat: Chat) -> None:
@@ -108,6 +110,7 @@ class Benchmark:
         size = self._size
         await self._alone("slow readers", lambda server: slow_readers(server, size.members, size.seconds))
         await self._alone("crowds", lambda server: crowds(server, size.crowd_sizes, size.seconds))
+        await self._alone("pairs", lambda server: pairs_talking(server, PAIRS, size.seconds))
         await self._alone("matches", lambda server: matches(server, size.pairs))
         await self._alone("cut", lambda server: cut_and_resume(server, size.cut))
         await self._alone("newcomers", lambda server: newcomers(server, size.seconds))
@@ -124,6 +127,10 @@ class Benchmark:
             await self._shared(TWO, two)
         async with sharing(2, apart=True) as two:
             self._note("matches", TWO, await matches(two, self._size.pairs // 2))
+        async with sharing(2, apart=True) as two:
+            self._note("pairs", TWO, await pairs_talking(two, PAIRS, self._size.seconds))
+        for at_once in AT_ONCE:
+            self._note(f"store {at_once}", STORE, await store_capacity(at_once, self._size.seconds))
 
     async def _shared(self, name: str, server: Server) -> None:
         few = await gather_guests(server, FEW)

@@ -11,6 +11,7 @@ from statistics import median
 from bench.crowd import (
     MARK,
     Conversation,
+    Exchange,
     fall_silent,
     gather_guests,
     hang_up,
@@ -47,10 +48,47 @@ async def fan_out(server: Server, lines: Sequence[Line], talkers: int, seconds: 
     fall_silent(lines)
     await asyncio.sleep(SETTLING)
     assert delivered, f"{server.chat.name} delivers nothing"
-    return _rates(delivered, before, after) | {"microseconds": (after.server - before.server) / delivered * 1e6}
+    return rates(delivered, before, after) | {"microseconds": (after.server - before.server) / delivered * 1e6}
 
 
-def _rates(done: int, before: Usage, after: Usage) -> Figures:
+async def pairs_talking(server: Server, pairs: int, seconds: float) -> Figures:
+    """Messages between strangers a second of the clock and of the server's own time. Each pair has one on its way."""
+    talks = [await _meet(server, pair) for pair in range(pairs)]
+    exchange = Exchange(server.chat.manners, talks)
+    exchange.begin()
+    await asyncio.sleep(SETTLING)
+    before, done = server.usage(), exchange.messages
+    await asyncio.sleep(seconds)
+    after, done = server.usage(), exchange.messages - done
+    hang_up(line for talk in talks for line in talk)
+    assert done, "no pair talks"
+    return rates(done, before, after) | {"microseconds": (after.server - before.server) / done * 1e6}
+
+
+async def _meet(server: Server, pair: int) -> tuple[Line, Line]:
+    """Two strangers, each at another process if there are several."""
+    manners = OurManners()
+    first, second = [await _at_the_door(server, guest) for guest in (2 * pair, 2 * pair + 1)]
+    await asyncio.gather(manners.seek(first, 2 * pair), manners.seek(second, 2 * pair + 1))
+    assert first.room == second.room, "the wrong two have met"
+    return first, second
+
+
+async def _at_the_door(server: Server, guest: int) -> Line:
+    """Somebody who has opened the page to text a stranger."""
+    port = server.port_for(guest)
+    return await (await load(port, "/text")).connect(port)
+
+
+async def alone(server: Server, rooms: int, seconds: float) -> Figures:
+    """The figures of as many people who talk, each alone in a room by code."""
+    lines = await some_at_a_time(rooms, lambda number: OurManners().come_into_a_room(server.port_for(number), number))
+    figures = await fan_out(server, lines, rooms, seconds)
+    hang_up(lines)
+    return figures
+
+
+def rates(done: int, before: Usage, after: Usage) -> Figures:
     """How much was done a second, and what that took."""
     clock, server = after.clock - before.clock, after.server - before.server
     return {"per_second": done / clock, "per_cpu_second": done / server if server else 0.0} | _shares(before, after)
@@ -166,11 +204,7 @@ async def idle(server: Server, number: int, seconds: float) -> Figures:
 
 async def matches(server: Server, pairs: int) -> Figures:
     """Pairs a second: all seek at once, and each must be told on its socket whom it has met."""
-
-    async def come(number: int) -> Line:
-        return await (await load(server.port, "/text")).connect(server.port)
-
-    lines = await some_at_a_time(2 * pairs, come)
+    lines = await some_at_a_time(2 * pairs, lambda guest: _at_the_door(server, guest))
     told = [line.sees(b"You are talking with") for line in lines]
     before = server.usage()
     for number, line in enumerate(lines):
@@ -179,7 +213,7 @@ async def matches(server: Server, pairs: int) -> Figures:
         await asyncio.gather(*told)
     after = server.usage()
     hang_up(lines)
-    return _rates(pairs, before, after)
+    return rates(pairs, before, after)
 
 
 async def cut_and_resume(server: Server, number: int) -> Figures:
@@ -198,7 +232,7 @@ async def cut_and_resume(server: Server, number: int) -> Figures:
     began = loop.time()
     hang_up(lines)
     heard = witness.sees(MARK)
-    manners.say(witness, text_with("~~1~"))  # whoever comes back must see this
+    manners.say(witness, text_with("~~1~"))  # all who come back must see this
     await heard
     back = await asyncio.gather(*(_come_back(server, page, chance) for page in pages))
     took = loop.time() - began
@@ -226,9 +260,10 @@ async def newcomers(server: Server, seconds: float) -> Figures:
 
     async def keep_coming() -> None:
         while asyncio.get_running_loop().time() < before.clock + seconds:
-            lines.append(await server.chat.manners.come(server.port, next(numbers)))
+            number = next(numbers)
+            lines.append(await server.chat.manners.come(server.port_for(number), number))
 
     await asyncio.gather(*(keep_coming() for _ in range(AT_THE_DOOR)))
     after = server.usage()
     hang_up(lines)
-    return _rates(len(lines), before, after)
+    return rates(len(lines), before, after)

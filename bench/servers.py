@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import cycle
 from pathlib import Path
 
 from bench.guests import JsonManners, Manners, OurManners, SocketIoManners
@@ -30,7 +29,8 @@ LIMITS_LIFTED = {
     "SOCKETS_PER_ADDRESS": MANY,
     "CONNECTIONS_PER_ADDRESS": MANY,
     "HANDSHAKES_PER_MINUTE": MANY,
-    "SOCKETS_PER_PROCESS": "20000",
+    "ROOMS_PER_MINUTE": MANY,
+    "SOCKETS_PER_PROCESS": "15000",
     "LOG_LEVEL": "WARNING",
 }
 
@@ -43,6 +43,8 @@ class Chat:
     command: str
     manners: Manners = field(default_factory=JsonManners)
     packages: tuple[str, ...] = ()
+    folder: Path = ROOT  # where it is started, and
+    python: str = sys.executable  # with which Python
 
 
 OURS = Chat("quart-chat", "quart_chat", OurManners(), ("quart", "hypercorn", "uvloop"))
@@ -83,6 +85,12 @@ class Usage:
     machine: float
 
 
+def usage_of(*servers: int) -> Usage:
+    """Read the system's accounts of some processes now; their grain is TICKS."""
+    clock = asyncio.get_running_loop().time()
+    return Usage(clock, sum(map(_seconds_of, servers)), _seconds_of(os.getpid()), _busy_seconds())
+
+
 class Server:
     """A running chat."""
 
@@ -91,10 +99,13 @@ class Server:
         self.port = port
         self.process = process
 
+    def port_for(self, guest: int) -> int:
+        """The port that a guest comes to."""
+        return self.port
+
     def usage(self) -> Usage:
-        """Read the system's accounts now; their grain is TICKS."""
-        clock = asyncio.get_running_loop().time()
-        return Usage(clock, _seconds_of(self.process.pid), _seconds_of(os.getpid()), _busy_seconds())
+        """Read the system's accounts now."""
+        return usage_of(self.process.pid)
 
     def resident(self) -> int:
         """Bytes of memory the process holds."""
@@ -103,42 +114,46 @@ class Server:
 
 
 class Several(Server):
-    """Processes that share a store: guests come to them by turns, and what all of them use is one sum."""
+    """Processes that share a store: guests come to them by turns, and what all of them and the store use is one sum."""
 
     def __init__(self, servers: list[Server], store: int) -> None:
         self.chat = servers[0].chat
-        self._ports = cycle([server.port for server in servers])
+        self._ports = [server.port for server in servers]
         self._pids = [store, *(server.process.pid for server in servers)]
 
-    @property
-    def port(self) -> int:  # type: ignore[override] # each guest is led to the next process
-        return next(self._ports)
+    def port_for(self, guest: int) -> int:
+        return self._ports[guest % len(self._ports)]
 
     def usage(self) -> Usage:
-        clock = asyncio.get_running_loop().time()
-        return Usage(clock, sum(map(_seconds_of, self._pids)), _seconds_of(os.getpid()), _busy_seconds())
+        return usage_of(*self._pids)
 
 
 @asynccontextmanager
-async def sharing(number: int, apart: bool = False) -> AsyncIterator[Several]:
-    """Start so many processes of ours and the Redis they share, all on the core of servers.
+async def sharing(number: int, apart: bool = False, chat: Chat = OURS) -> AsyncIterator[Several]:
+    """Start so many processes of a chat and the Redis they share, all on the core of servers.
 
     `apart` puts every second process on the other core, beside a load that leaves it most of that.
     """
+    async with store() as (redis, port), AsyncExitStack() as stack:
+        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "SECRET_KEY": "bench"}
+        servers = [await stack.enter_async_context(running(chat, **settings)) for _ in range(number)]
+        for server in servers[1::2] if apart else ():
+            os.sched_setaffinity(server.process.pid, {LOAD_CORE})
+        yield Several(servers, redis.pid)
+
+
+@asynccontextmanager
+async def store() -> AsyncIterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a Redis that keeps nothing on disk, on the core of servers; yields its process and its port."""
     port, program = _free_port(), shutil.which("redis-server") or shutil.which("valkey-server")
     assert program, "redis-server is not installed"
-    store = _start([program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""])
+    process = _start([program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""], ROOT)
     try:
-        await _until_it_listens(store, port)
-        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "SECRET_KEY": "bench"}
-        async with AsyncExitStack() as stack:
-            servers = [await stack.enter_async_context(running(OURS, **settings)) for _ in range(number)]
-            for server in servers[1::2] if apart else ():
-                os.sched_setaffinity(server.process.pid, {LOAD_CORE})
-            yield Several(servers, store.pid)
+        await _until_it_listens(process, port)
+        yield process, port
     finally:
-        store.kill()
-        store.wait()
+        process.kill()
+        process.wait()
 
 
 def _seconds_of(pid: int) -> float:
@@ -157,8 +172,8 @@ def _busy_seconds() -> float:
 async def running(chat: Chat, **settings: str) -> AsyncIterator[Server]:
     """Start a chat with these settings and no limits, and end it afterwards."""
     port = _free_port()
-    command = [sys.executable, "-m", *chat.command.replace("PORT", str(port)).split()]
-    process = _start(command, **LIMITS_LIFTED, **settings, PORT=str(port))
+    command = [chat.python, "-m", *chat.command.replace("PORT", str(port)).split()]
+    process = _start(command, chat.folder, **LIMITS_LIFTED, **settings, PORT=str(port))
     try:
         await _until_it_listens(process, port)
         yield Server(chat, port, process)
@@ -167,8 +182,8 @@ async def running(chat: Chat, **settings: str) -> AsyncIterator[Server]:
         process.wait()
 
 
-def _start(command: list[str], **settings: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
+def _start(command: list[str], folder: Path, **settings: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
     os.sched_setaffinity(process.pid, {SERVER_CORE})
     return process
 

@@ -9,7 +9,7 @@ from quart_chat.server import main
 
 def create_app() -> Quart:
     """Make the app only when asked, so that a signal meets the runner's handlers already."""
-    from quart_chat.app import check_store, create_app
+    from quart_chat.app import create_app
     from quart_chat.log import configure
     from quart_chat.open_files import allow_open_files
     from quart_chat.settings import Settings
@@ -17,7 +17,7 @@ def create_app() -> Quart:
     settings = Settings.from_environ(os.environ)
     configure(settings.log_level)
     allow_open_files(settings.sockets_per_process)
-    check_store(settings)
+
     return create_app(settings)
 
 

@@ -29,15 +29,14 @@ from wsproto.frame_protocol import CloseReason
 
 from quart_chat.domain.addresses import networks_of
 from quart_chat.domain.limits import Bucket, Limit, OpenCounts
+from quart_chat.domain.timing import CLOSE_ANSWER, LINGER
 from quart_chat.log import SampledLog
 
-ANSWER_LIMIT = 2.0  # seconds for a client to answer a close frame before its connection is closed
 READ_AT_ONCE = 4_096  # bytes; so many hold hundreds of frames, which is some milliseconds of work
 IGNORED_AT_MOST = 1_048_576  # bytes of a client that has been told to go
 LOOSE_FRAMES = Limit(120, 60.0)  # frames of a socket that are no whole message; a page sends a pong every 20 s
 HTTP_VERSIONS = (b"1.0", b"1.1")
 REFUSALS_LOGGED = 10  # lines in a minute
-LINGER = 3.0  # seconds a closed connection may take to accept what was written to it
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +137,7 @@ class Connection(TCPServer):
         """Read without looking for a while. Ended with something unread, the line would take the close frame along."""
         ignored = 0
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(ANSWER_LIMIT):
+            async with asyncio.timeout(CLOSE_ANSWER):
                 while ignored < IGNORED_AT_MOST and (data := await self.reader.read(READ_AT_ONCE)):
                     ignored += len(data)
 
@@ -256,7 +255,7 @@ class Stream(WSStream):
             self.app_put = _ignore
             self._over = asyncio.Event()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), ANSWER_LIMIT)
+                await asyncio.wait_for(self._over.wait(), CLOSE_ANSWER)
         await super().app_send(message)
 
     async def handle(self, event: Event) -> None:

@@ -16,15 +16,13 @@ import hypercorn.asyncio.run
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart
 
+from quart_chat.domain.timing import CLOSE_GRACE, DRAIN, EXIT
 from quart_chat.hypercorn_patches import Connection, ServerConfig, patch_hypercorn
 from quart_chat.settings import BadSetting
 from quart_chat.workers import LISTENING_SOCKET, Workers, url_of, wanted_processes
 
 SETTINGS_FILE = Path(__file__).parent.parent / "hypercorn.toml"
 
-DRAIN_LIMIT = 2.0  # seconds for the app to close its sockets; it spreads them over less than one
-CLOSE_GRACE = 0.5  # seconds for clients to answer that; below hypercorn.toml's graceful_timeout
-EXIT_LIMIT = 5.0  # seconds from there until Hypercorn is given up; platforms kill after 30 in all
 COLLECT_EVERY = 5_000  # objects; CPython's own 700 makes matching slower by a third
 OLD_EVERY = 100  # collections of the middle-aged; CPython's own 10 makes matching slower by another third
 UNREAD_LIMIT = 30_000  # milliseconds that written bytes may stay unacknowledged or unread
@@ -87,7 +85,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         raise BadSetting(f"cannot listen on {url_of(host, port)}: {error.strerror}") from None
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # The kernel resets whoever reads nothing; Hypercorn would wait for such a one without end.
+        # The kernel resets a connection whose client reads nothing; Hypercorn would wait for it forever.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_LIMIT)
     return sock
 
@@ -103,8 +101,8 @@ async def serve(app: Quart, config: ServerConfig, *, sock: socket.socket, stop: 
 
     An address may have `app.extensions["connections_per_address"]` connections, any number if there is no such limit.
     Draining awaits `app.extensions["drain"]()`, if there is one: it refuses new sockets and closes the open ones.
-    Whoever is still there CLOSE_GRACE seconds later is cut off. All this ends within DRAIN_LIMIT + CLOSE_GRACE +
-    EXIT_LIMIT seconds, and at once when the app has not even started. Raises what the app's start raises.
+    Connections still open CLOSE_GRACE seconds later are cut. All this ends within DRAIN + CLOSE_GRACE +
+    EXIT seconds, and at once when the app has not even started. Raises what the app's start raises.
     """
     patch_hypercorn()
     url = url_of(*sock.getsockname()[:2])
@@ -167,10 +165,10 @@ async def _drain(app: Quart) -> None:
     if (drain := app.extensions.get("drain")) is None:
         return
     try:
-        async with asyncio.timeout(DRAIN_LIMIT):
+        async with asyncio.timeout(DRAIN):
             await drain()
     except TimeoutError:
-        log.warning("drain took longer than %s s", DRAIN_LIMIT)
+        log.warning("drain took longer than %s s", DRAIN)
     except Exception:
         log.exception("drain failed")
 
@@ -179,12 +177,12 @@ async def _see_off(serving: asyncio.Task[None], config: ServerConfig) -> None:
     """Wait for Hypercorn, which waits for every client: those who do not go are cut."""
     now = asyncio.get_running_loop().time
     await asyncio.wait({serving}, timeout=CLOSE_GRACE)
-    deadline = now() + EXIT_LIMIT
+    deadline = now() + EXIT
     while not serving.done() and now() < deadline:
         _cut_all(config)
         await asyncio.wait({serving}, timeout=0.1)  # and again: somebody may have come between
     if not serving.done():
-        log.warning("given up after %s s: the app does not end", EXIT_LIMIT)
+        log.warning("given up after %s s: the app does not end", EXIT)
 
 
 def _cut_all(config: ServerConfig) -> None:

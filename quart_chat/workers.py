@@ -8,11 +8,9 @@ import sys
 import time
 from collections.abc import Mapping
 
+from quart_chat.domain.timing import WORKER_PAUSE, WORKER_START, WORKER_STOP
 from quart_chat.log import configure, log
 
-START = 5.0  # seconds; a process that ends sooner with status 1 has a setting it cannot live with
-PAUSE = 1.0  # seconds before a crashed process is started again
-STOP_LIMIT = 12  # seconds for all to end; each needs less than ten
 LISTENING_SOCKET = "QUART_CHAT_LISTENING_SOCKET"  # where a worker finds the number of its inherited socket
 
 
@@ -60,7 +58,7 @@ class Workers:
             self._signal_all(signal.SIGTERM)
 
     def _watch(self) -> int:
-        """Wait for ends; start anew whoever crashes."""
+        """Wait for processes to end; restart those that crashed."""
         status = 0
         while self._started:
             pid, code = os.wait()
@@ -68,19 +66,19 @@ class Workers:
             if self._stopping:
                 continue
             ended = os.waitstatus_to_exitcode(code)
-            if ended == 1 and lived < START:
+            if ended == 1 and lived < WORKER_START:
                 status = 1
                 self._stop()
                 continue
             log.error("worker ended", extra={"status": ended, "lived": round(lived, 1)})
-            time.sleep(PAUSE)
+            time.sleep(WORKER_PAUSE)
             if not self._stopping:
                 self._start()
         return status
 
     def _stop(self) -> None:
         self._stopping = True
-        signal.alarm(STOP_LIMIT)
+        signal.alarm(int(WORKER_STOP))
         self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: signal.Signals) -> None:

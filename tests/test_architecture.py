@@ -12,17 +12,18 @@ PACKAGE = ROOT / "quart_chat"
 
 MAY_IMPORT = {
     "domain": {"domain"},
-    "chat": {"domain"},
+    "chat": {"domain", "log"},
     "settings": {"domain"},
     "log": {"domain"},
-    "backends": {"domain", "log", "backends"},
-    "delivery": {"domain", "chat", "log", "delivery"},
+    "journal": {"domain", "log", "journal"},
+    "storage": {"domain", "journal", "storage"},
+    "delivery": {"domain", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
-    "server": {"settings", "log", "hypercorn_patches", "workers"},
+    "server": {"domain", "settings", "log", "hypercorn_patches", "workers"},
     "hypercorn_patches": {"domain", "log"},
-    "workers": {"log"},
+    "workers": {"domain", "log"},
     "open_files": {"log"},
-    "app": {"domain", "chat", "settings", "log", "backends", "delivery", "web"},
+    "app": {"domain", "chat", "settings", "log", "journal", "storage", "delivery", "web"},
     "__init__": {"app"},
     "__main__": {"server", "settings", "log", "open_files", "app"},
 }
@@ -30,8 +31,9 @@ LIBRARIES_OF: dict[str, set[str]] = {
     "domain": set(),
     "chat": set(),
     "settings": set(),
-    "log": {"domain"},
-    "backends": {"redis", "msgspec"},
+    "log": set(),
+    "journal": {"hiredis", "msgspec"},
+    "storage": {"msgspec"},
     "delivery": {"hypercorn"},  # the fast wire reaches for its transport
 }
 

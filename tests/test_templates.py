@@ -11,31 +11,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quart_chat.chat import Doorway
-from quart_chat.delivery.hub import Happening, PeopleChanged, Spoken
-from quart_chat.delivery.session import Allowance, Session
-from quart_chat.domain.events import (
+from quart_chat.delivery.channels import Gathered, MessageBatch, PeopleChanged
+from quart_chat.delivery.sessions import Allowance, Session
+from quart_chat.domain.answers import (
+    Answer,
     Banned,
-    CameBack,
+    Blocked,
     Ending,
-    Joined,
-    Kept,
-    Left,
-    PersonalEvent,
+    MessageAcknowledged,
+    OthersWaiting,
     Refusal,
     Refused,
     Reported,
-    StartedTyping,
-    StillWaiting,
-    Stood,
-    Talking,
-    Trouble,
+    RoomShown,
+    StoreUnavailable,
+    TalkEnded,
     Waiting,
-    WentAway,
 )
+from quart_chat.domain.events import Disconnected, Joined, Left, MessagesLost, Reconnected, TypingStarted
 from quart_chat.domain.limits import Limit
 from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import Kind, RoomId, View
+from quart_chat.domain.rooms import RoomView
+from quart_chat.domain.spaces import Kind, Place, SpaceId
 from quart_chat.domain.text import Unwritable, clean_message, clean_name
 from quart_chat.domain.visitors import BrowserId, Member, Visitor, VisitorId
 from quart_chat.web.fragments import Fragments
@@ -255,56 +252,64 @@ def assert_harmless(html: str) -> Element:
 
 @given(messages())
 def test_a_message_shows_exactly_its_text_whatever_it_holds(message: Message) -> None:
-    tree = assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), Spoken([message]), "en"))
+    tree = assert_harmless(fragments.for_room(SpaceId(f"pair-{hash(message)}"), MessageBatch([message]), "en"))
     (shown,) = [element for element in tree.iter("span") if element.get("class") == "words"]
     assert "".join(shown.itertext()) == message.text
 
 
 def session() -> Session:
     allowance = Allowance(*[Limit(1, 1.0)] * 5)
-    return Session(Visitor(VisitorId("v"), BrowserId("b")), Doorway(Kind.TEXT), "en", allowance, 0.0)
+    return Session(Visitor(VisitorId("v"), BrowserId("b")), Place(Kind.TEXT), "en", allowance, 0.0)
 
 
-def room_events(member: Member, message: Message) -> list[Happening]:
+def room_events(member: Member, message: Message) -> list[Gathered]:
     changed = PeopleChanged()
     changed.add(Joined(member, 101, Member(VisitorId("p"), "Pushed")))
     changed.add(Left(Member(VisitorId("l"), member.name), 100, Member(VisitorId("q"), "Pulled")))
-    return [Spoken([message, message]), StartedTyping(member), WentAway(member), CameBack(member), changed]
+    return [
+        MessageBatch([message, message]),
+        TypingStarted(member),
+        Disconnected(member),
+        Reconnected(member),
+        changed,
+        MessagesLost(7),
+    ]
 
 
-def personal_events(member: Member, message: Message) -> list[PersonalEvent]:
+def answers(member: Member, message: Message) -> list[Answer]:
     me = Member(VisitorId("me"), member.name)
-    pair = View(RoomId("pair-x"), Kind.TEXT, me, (member, me), 2, (message,))
-    lobby = View(RoomId("lobby"), Kind.LOBBY, me, (member, me), 200, (message,), frozenset({member.id}), gap=True)
+    pair = RoomView(SpaceId("pair-x"), Kind.TEXT, me, (member, me), 2, (message,))
+    lobby = RoomView(SpaceId("lobby"), Kind.LOBBY, me, (member, me), 200, (message,), frozenset({member.id}), gap=7)
     return [
         Waiting(Kind.TEXT, 3),
         Waiting(Kind.TEXT, 3, left=member),
-        StillWaiting(4),
-        Talking(pair),
-        Talking(lobby),
-        Talking(lobby, resumed=True),
-        *(Stood(ending) for ending in Ending),
+        OthersWaiting(4),
+        RoomShown(pair),
+        RoomShown(lobby),
+        RoomShown(lobby, resumed=True),
+        *(TalkEnded(ending) for ending in Ending),
         *(Refused(why) for why in Refusal),
         *(Refused(why, "k" * 12) for why in Refusal),
-        Kept("k" * 12),
+        MessageAcknowledged("k" * 12),
         Reported(),
+        Blocked(),
         Banned(1_700_000_000.0),
-        Trouble(away=True),
-        Trouble(away=False),
+        StoreUnavailable(away=True),
+        StoreUnavailable(away=False),
     ]
 
 
 @given(members(), messages())
 def test_no_event_lets_a_name_or_a_text_act(member: Member, message: Message) -> None:
-    for happening in room_events(member, message):
-        assert_harmless(fragments.for_room(RoomId(f"pair-{hash(message)}"), happening, "en"))
-    for event in personal_events(member, message):
-        assert_harmless(fragments.for_one(session(), event))
+    for gathered in room_events(member, message):
+        assert_harmless(fragments.for_room(SpaceId(f"pair-{hash(message)}"), gathered, "en"))
+    for answer in answers(member, message):
+        assert_harmless(fragments.for_one(session(), answer))
 
 
-def test_every_event_has_its_template() -> None:
+def test_every_event_and_every_answer_has_its_template() -> None:
     message = Message(1, "k" * 12, Member(VisitorId("a"), "Ann"), "hello", 0.0)
-    used = {type(event) for event in (*room_events(message.by, message), *personal_events(message.by, message))}
+    used = {type(event) for event in (*room_events(message.by, message), *answers(message.by, message))}
     told_by = {re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower() for event in used}
     others = {"counts", "face", "taken_over", "turned_away"}
     assert {path.stem for path in FRAGMENTS} == told_by | others

@@ -1,9 +1,9 @@
 """Let people come, talk, drop, resume and go for some minutes, then look whether anything is left of them.
 
-`python -m tools.soak MINUTES`. First so many come that all which is kept to save work, and bounded, is full. Then
-there are rounds, each followed by a leap of some hours of the chat's own clock, so that all it keeps for a while is
-let go, and by a count of memory, tasks and descriptors. The last count must be about the same as that of the first
-rounds. Exits with 1 when something has grown.
+`python -m tools.soak MINUTES`. First so many come that all caches are full. Then there are rounds. After each of them
+the chat's own clock leaps by two days, so that all that is kept for a while is let go, and memory, tasks and
+descriptors are counted. The last count must be about the same as that of the first rounds. Exits with 1 when something
+has grown.
 """
 
 import asyncio
@@ -19,17 +19,19 @@ import httpx
 from websockets.exceptions import WebSocketException
 
 from quart_chat.app import SystemClock, create_app
-from tests.faults.history import Witness
+from quart_chat.domain.timing import CODE_RESTS
+from tests.faults.history import HistoryClient
 from tests.web.guest import GENEROUS
 
 PEOPLE = 60
-PLACES = ("/text", "/text", "/video", "/lobby", "/room")
+STRANGERS = ("/text", "/text", "/video")
+PLACES = (*STRANGERS, "/lobby", "/room")
 FIRST = 5_000  # visitors who come before the first count; more than the chat keeps the faces and messages of
 ROUND = 30.0  # seconds
 WARM_UP = 2  # rounds
 GROWN = 8.0  # MiB that memory may have grown, and
 TASKS_LEFT, FILES_LEFT = 5, 5  # how much more of these there may be
-LEAP = 7_200.0  # seconds; nothing but blocks and bans is kept for longer
+LEAP = 2 * CODE_RESTS  # seconds; nothing but blocks and bans is kept for longer
 EMPTY_WITHIN = 30.0  # seconds
 PAGE = 4096  # bytes
 
@@ -46,12 +48,12 @@ class Count:
 
 
 class LeapingClock(SystemClock):
-    """The machine's clocks, and what they were put forward."""
+    """The machine's clock, and how many seconds it was put forward."""
 
     ahead = 0.0
 
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+    def now(self) -> float:
+        return super().now() + self.ahead
 
 
 def serve() -> None:
@@ -125,9 +127,9 @@ async def fill(url: str) -> None:
 
 async def pass_through(url: str, visits: int) -> None:
     for _ in range(visits):
-        guest = await (await Witness(url, "/lobby").connect()).enter("Guest")
+        guest = await (await HistoryClient(url, "/lobby").connect()).enter("Guest")
         await guest.say("Hello!")
-        await guest.has_no_answer_left_to_get()
+        await guest.has_all_answers()
         await guest.send(do="leave", room=guest.room)
         await guest.hang_up()
 
@@ -154,19 +156,19 @@ async def visit(url: str, chance: random.Random) -> None:
     if path == "/room":
         async with httpx.AsyncClient(base_url=url) as client:
             path = f"/room/{(await client.post('/api/rooms')).json()['code']}"
-    guest = await Witness(url, path).connect()
+    guest = await HistoryClient(url, path).connect()
     try:
-        await guest.send(do="seek" if path in PLACES[:3] else "enter", name="Guest", agreed="yes")
+        await guest.send(do="seek" if path in STRANGERS else "enter", name="Guest", agreed="yes")
         for _ in range(chance.randrange(20)):
             await asyncio.sleep(chance.uniform(0.0, 0.5))
             await act(guest, chance)
         if chance.random() < 0.5:
-            await guest.send(do="leave" if guest.room else "stop", room=guest.room)
+            await guest.send(do="stop" if path in STRANGERS else "leave", room=guest.room)
     finally:
         await guest.hang_up()
 
 
-async def act(guest: Witness, chance: random.Random) -> None:
+async def act(guest: HistoryClient, chance: random.Random) -> None:
     match chance.randrange(8):
         case 0:
             await guest.drop()

@@ -9,16 +9,12 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 
+from quart_chat.delivery.close_codes import CloseCode
+from quart_chat.domain.timing import CLOSE_WRITE
+
 WRITE_LIMIT = 1_048_576  # bytes waiting for one client; a slower one is cut and may resume
 
-CLOSE_LIMIT = 5.0  # seconds for a client to take the close frame; then it is cut
 TEXT_FRAME = 0x81  # the last and only frame of a text message
-
-REPLACED = 4409  # the same page is open elsewhere: stay away
-RESTARTING = 1012
-TRY_LATER = 1013
-POLICY = 1008
-BROKEN = 1011
 
 
 class Frame:
@@ -87,7 +83,7 @@ class PlainWire:
         self._waiting += len(frame)
         if self._waiting > WRITE_LIMIT:
             self._frames.clear()
-            self.close(TRY_LATER, "too slow")
+            self.close(CloseCode.TRY_LATER, "too slow")
         self._something_to_do.set()
 
     def close(self, code: int, reason: str = "") -> None:
@@ -144,7 +140,7 @@ class FastWire:
         """Wait until the wire is closed, then give the client a moment to take that."""
         code, reason = await self._closed_with
         try:
-            async with asyncio.timeout(CLOSE_LIMIT):
+            async with asyncio.timeout(CLOSE_WRITE):
                 await self._socket.close(code, reason)
         except (ConnectionError, RuntimeError, TimeoutError):
             self._transport.abort()

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 IPV6_SHARES = {64: 1, 56: 4, 48: 16}
 """Prefix lengths of IPv6, and how many times the allowance of one address a network of that size has.
 
-Whoever has one address has a whole /64 of them; a household is given a /56 and a firm a /48 (RIPE-690, section 4.2).
+A visitor with one address has a whole /64 of them; a household is given a /56 and a firm a /48 (RIPE-690, section 4.2).
 They have more than one allowance, since a /56 of a mobile network holds many telephones.
 """
 

@@ -1,93 +1,228 @@
-"""What a visitor may wish for. `room` names the conversation that is meant, never just "the current one":
-a wish that arrives late, from a talk already over, must not reach the next stranger.
+"""What changes a space, once it stands in the space's journal.
+
+A command says everything that its effect depends on: who, what, and what chance has chosen. Time, and the process that
+appended it, come from the entry. One that makes no sense any more is refused or does nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from quart_chat.domain.rooms import RoomId
-from quart_chat.domain.safety import Accusation
-from quart_chat.domain.signals import Signal
+from quart_chat.domain.naming import GivenName
+from quart_chat.domain.reports import ReportReason
+from quart_chat.domain.spaces import SpaceId
+from quart_chat.domain.visitors import BrowserId, ProcessId, Visitor, VisitorId
 
 
 @dataclass(frozen=True, slots=True)
-class Enter:
-    """Go into the lobby or a room by code."""
+class Party:
+    """One of two strangers: who, called what, and the process that holds its socket."""
 
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seek:
-    """Look for a stranger; `agreed` to the rules, and 18 or older."""
-
-    name: str
-    agreed: bool = False
+    visitor: Visitor
+    name: GivenName
+    home: ProcessId
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """Say something; `key` is the author's own id for it, so that saying it twice is harmless."""
+class OpenRoom:
+    """Open the room that a code leads to; it waits for its first visitor."""
 
-    room: RoomId
+
+@dataclass(frozen=True, slots=True)
+class OpenPair:
+    """Open the room of two strangers who were matched; both homes say so, and the first one counts."""
+
+    parties: tuple[Party, Party]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Enter the lobby or an open room."""
+
+    visitor: Visitor
+    name: GivenName
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Go for good. In a pair that ends the talk for both; `next` says that the one who leaves looks for another."""
+
+    visitor: VisitorId
+    next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Add a message, once for each key."""
+
+    visitor: VisitorId
     key: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
-    """Let the others know that something is being written."""
+class ShowTyping:
+    """Tell the others that a member writes. It changes nothing."""
 
-    room: RoomId
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Leave this stranger and look for another one."""
-
-    room: RoomId
+    visitor: VisitorId
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """Leave the stranger or the queue and go back to the door."""
+class PassSignal:
+    """Tell the other browser of a call something, as its `RTCPeerConnection` takes it. It changes nothing."""
 
-    room: RoomId
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Go out of the lobby or a room by code."""
-
-    room: RoomId
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Pass something on to the other browser of a call.
-
-    `page` tells the sender's loads of the page apart, `relay` hides its own addresses.
-    """
-
-    room: RoomId
+    visitor: VisitorId
     page: str
-    signal: Signal
-    relay: bool = False
+    signal: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Accuse:
-    """Report the stranger of a talk, also for a while after it."""
+class Report:
+    """Accuse the other one of a pair, during the talk or for a while after it; a talk that goes on ends."""
 
-    room: RoomId
-    accusation: Accusation
+    visitor: VisitorId
+    reason: ReportReason
     words: str
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Never meet the stranger of this talk again."""
+class BlockPartner:
+    """Never meet the other one of a pair again; a talk that goes on ends."""
 
-    room: RoomId
+    visitor: VisitorId
 
 
-Command = Enter | Seek | Say | Typing | Next | Stop | Leave | Send | Accuse | Block
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Note that a visitor's line is gone. That is never a leave."""
+
+    visitor: VisitorId
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Welcome a visitor back, whose home is now the process that says so."""
+
+    visitor: Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAway:
+    """Show the others that a member has been away for a while."""
+
+    visitor: VisitorId
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the stay of one who has been away for too long."""
+
+    visitor: VisitorId
+
+
+@dataclass(frozen=True, slots=True)
+class HomeLost:
+    """A process is dead: who was at home with it is away since then, in seconds since the epoch."""
+
+    process: ProcessId
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLoss:
+    """Some entries may be lost; each `epoch` of the journal begins with such a loss, and says so once."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tidy:
+    """Close a room that nobody came to in time, or forget what a closed one need not know any longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Wait for a stranger.
+
+    `recent` and `blocked` are browsers met lately and never to be met. `held_until` is when a visitor who skips without
+    end may be met again. `ended` names the pair that the visitor comes from, if the stranger has left it there.
+    """
+
+    visitor: Visitor
+    name: GivenName
+    recent: tuple[BrowserId, ...] = ()
+    blocked: tuple[BrowserId, ...] = ()
+    held_until: float = 0.0
+    ended: SpaceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Stop waiting."""
+
+    visitor: VisitorId
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Let a waiting visitor meet somebody whom it would rather not have met before."""
+
+    visitor: VisitorId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepApart:
+    """Add to the blocks of a browser that may be waiting in another tab."""
+
+    browser: BrowserId
+    blocked: BrowserId
+
+
+@dataclass(frozen=True, slots=True)
+class CountReport:
+    """Hold a report against a visitor; `needed` different reporters make a ban."""
+
+    accused: Visitor
+    reporter: Visitor
+    needed: int
+
+
+Command = (
+    OpenRoom
+    | OpenPair
+    | Join
+    | Leave
+    | SendMessage
+    | ShowTyping
+    | PassSignal
+    | Report
+    | BlockPartner
+    | Disconnect
+    | Resume
+    | MarkAway
+    | GiveUp
+    | HomeLost
+    | NoteLoss
+    | Tidy
+    | Seek
+    | Withdraw
+    | LookAgain
+    | KeepApart
+    | CountReport
+)
+
+Passing = ShowTyping | PassSignal
+"""Commands that change nothing: they are told to those who are there, and neither numbered nor kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command in the journal of a space.
+
+    `n` counts the entries of the space from 1 without a gap; a passing command has none, and 0 here. `at` is when the
+    order was made, in seconds since the epoch, never before the entry before it. `by` is the process that appended it.
+    """
+
+    n: int
+    at: float
+    by: ProcessId
+    command: Command

@@ -1,16 +1,20 @@
-"""What has happened, in the past tense: to a room, or to one visitor."""
+"""What has happened in a space, in the past tense, as the space tells every process that holds it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quart_chat.domain.commands import Party
 from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import Kind, RoomId, View
-from quart_chat.domain.signals import Signal
-from quart_chat.domain.visitors import Member
+from quart_chat.domain.reports import Report
+from quart_chat.domain.spaces import Kind, SpaceId
+from quart_chat.domain.visitors import BrowserId, Member, ProcessId, Visitor, VisitorId
+
+# What all members of a room are shown.
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class MessageSent:
     """A message was accepted."""
 
     message: Message
@@ -35,152 +39,206 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class WentAway:
+class Disconnected:
     """Somebody's connection is gone and has not come back yet."""
 
     member: Member
 
 
 @dataclass(frozen=True, slots=True)
-class CameBack:
-    """Somebody who was away is here again."""
+class Reconnected:
+    """Somebody who was shown as disconnected is here again."""
 
     member: Member
 
 
 @dataclass(frozen=True, slots=True)
-class StartedTyping:
+class TypingStarted:
     """Somebody is writing."""
 
     member: Member
 
 
-RoomEvent = Said | Joined | Left | WentAway | CameBack | StartedTyping
+@dataclass(frozen=True, slots=True)
+class MessagesLost:
+    """Messages up to this number may be missing."""
+
+    seq: int
 
 
-class Refusal(StrEnum):
-    """Why a wish was not granted."""
+Shown = MessageSent | Joined | Left | Disconnected | Reconnected | TypingStarted | MessagesLost
 
-    UNREADABLE = "unreadable"
-    EMPTY = "empty"
-    TOO_LONG = "too long"
-    RESERVED = "reserved"
-    TOO_FAST = "too fast"
-    NOT_DELIVERED = "not delivered"
-    NO_SUCH_ROOM = "no such room"
-    TOO_LATE = "too late"
-    RULES = "rules"
-    NOT_NOW = "not now"
+# What concerns one visitor, or those who look after it.
 
 
-class Ending(StrEnum):
-    """Why a talk is over, for the visitor who finds itself at the door."""
+@dataclass(frozen=True, slots=True)
+class RoomOpened:
+    """A room by code waits for its first visitor, or it does not, since the code is in use or rests."""
+
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A visitor has its seat in a room."""
+
+    visitor: VisitorId
+    home: ProcessId
+
+
+@dataclass(frozen=True, slots=True)
+class EnterRefused:
+    """There is no such room any more."""
+
+    visitor: VisitorId
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKnown:
+    """A message offered again had arrived before."""
+
+    visitor: VisitorId
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRefused:
+    """A message was for a room that its author is not in."""
+
+    visitor: VisitorId
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalPassed:
+    """The other browser of a call has sent something; `page` tells its loads of the page apart."""
+
+    to: VisitorId
+    page: str
+    signal: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A visitor is back in its seat or its place in the queue; `before` is where it was at home until now."""
+
+    visitor: VisitorId
+    home: ProcessId
+    before: ProcessId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRefused:
+    """A visitor has no seat here any more; `then` is where it went next, if that is known."""
+
+    visitor: VisitorId
+    then: SpaceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeMissed:
+    """A visitor counts as away, since its home was taken for dead."""
+
+    visitor: VisitorId
+    home: ProcessId
+
+
+class Why(StrEnum):
+    """Why a visitor is no longer in a space."""
 
     LEFT = "left"
+    NEXT = "next"
     EXPIRED = "expired"
-    RESTARTED = "restarted"
     REPORTED = "reported"
     BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The visitor is in the queue, one of `waiting`; `left` is the stranger who has just gone."""
+class Gone:
+    """A visitor is no longer in the lobby, a room by code or a queue."""
+
+    visitor: VisitorId
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class PairEnded:
+    """Two strangers have parted: `gone` went, `stayed` will wait for another one."""
 
     kind: Kind
-    waiting: int
-    left: Member | None = None
+    gone: Party
+    stayed: Party
+    left: Member
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
-class StillWaiting:
-    """The number of those who wait has changed."""
+class ReportMade:
+    """A report counts; it may have ended the talk."""
 
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class Talking:
-    """The visitor is in a room. `resumed` says that its page already shows some of it."""
-
-    view: View
-    resumed: bool = False
+    report: Report
+    ended_talk: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
-    """The visitor stands at the door."""
+class ReportRefused:
+    """Somebody was not in that talk, has reported it before, or is too late."""
 
-    ending: Ending
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A wish was not granted; `key` names the message it was about."""
-
-    why: Refusal
-    key: str | None = None
+    visitor: VisitorId
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A message sent again had arrived before."""
+class Blocked:
+    """The browsers of a talk are to be kept apart; that may have ended the talk, and come with a report."""
 
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallBegan:
-    """Two browsers may call each other now; the polite one gives way when both speak at once."""
-
-    room: RoomId
-    polite: bool
+    by: Visitor
+    blocked: Visitor
+    ended_talk: bool
+    with_report: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Signalled:
-    """The other browser of the call has sent something; `page` tells its loads of the page apart."""
+class Queued:
+    """A visitor waits for a stranger; `ended` is the pair it comes from, if it was left there."""
 
-    room: RoomId
-    page: str
-    signal: Signal
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """A report about a talk already over was filed."""
+    visitor: VisitorId
+    home: ProcessId
+    ended: SpaceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Banned:
-    """The visitor may not come in until then, in seconds since the epoch."""
+class Matched:
+    """Two who fit will meet in a room of their own."""
 
+    room: SpaceId
+    parties: tuple[Party, Party]
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserBanned:
+    """A browser may not come in until then, in seconds since the epoch."""
+
+    browser: BrowserId
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedElsewhere:
-    """The visitor's page is connected to another process now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What rooms and queues are kept in is away, or back again."""
-
-    away: bool
-
-
-PersonalEvent = (
-    Waiting
-    | StillWaiting
-    | Talking
-    | Stood
-    | Refused
-    | Kept
-    | CallBegan
-    | Signalled
-    | Reported
-    | Banned
-    | OpenedElsewhere
-    | Trouble
+Event = (
+    Shown
+    | RoomOpened
+    | Entered
+    | EnterRefused
+    | MessageKnown
+    | MessageRefused
+    | SignalPassed
+    | Resumed
+    | ResumeRefused
+    | HomeMissed
+    | Gone
+    | PairEnded
+    | ReportMade
+    | ReportRefused
+    | Blocked
+    | Queued
+    | Matched
+    | BrowserBanned
 )

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from quart_chat.domain.addresses import IPV6_SHARES, Network
+from quart_chat.domain.timing import LONGEST_WAIT
 
-LONGEST_WAIT = 3600.0  # seconds between two guesses, however many were wrong
 KEYS_KEPT = 50_000  # addresses remembered at once; some 10 MB
 
 
@@ -80,6 +80,11 @@ class GrowingWait:
     def may_try(self, now: float) -> bool:
         """Say whether the last wait is over."""
         return now >= self._until
+
+    @property
+    def until(self) -> float:
+        """When the last wait is over."""
+        return self._until
 
     def fail(self, now: float) -> None:
         """Note one more failure."""
@@ -164,23 +169,3 @@ class OpenCounts:
         for network in networks:
             if not self._open[network]:
                 del self._open[network]
-
-
-class MessageLimits:
-    """How many messages are taken from one address, and for the lobby from everybody together.
-
-    The lobby has a limit of its own because all of its readers pay for a crowd that writes from many addresses.
-    """
-
-    def __init__(self, of_an_address: Limit, of_the_lobby: Limit, now: float) -> None:
-        self._addresses = Ledger(lambda now: Bucket(of_an_address, now))
-        self._lobby = Bucket(of_the_lobby, now)
-
-    def take(self, address: str, in_lobby: bool, now: float) -> bool:
-        """Take one message if all limits allow it; a refused one counts against none of them."""
-        buckets = [self._addresses.of(address, now), *([self._lobby] if in_lobby else [])]
-        if any(bucket.wait(now) > 0 for bucket in buckets):
-            return False
-        for bucket in buckets:
-            bucket.take(now)
-        return True

@@ -88,7 +88,7 @@ class Addresses(Enum):
 
 
 def addresses_for(relay: bool, same_network: bool) -> Addresses:
-    """Which addresses two may tell each other, by the visitor's wish and where both are."""
+    """Which addresses two may tell each other, by the visitor's choice and where both are."""
     if relay:
         return Addresses.NEAR_RELAY if same_network else Addresses.RELAY
     return Addresses.ALL if same_network else Addresses.PUBLIC

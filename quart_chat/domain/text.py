@@ -68,12 +68,6 @@ def fold_name(name: str) -> str:
     return normalize("NFKC", normalize("NFKC", name).casefold())
 
 
-def numbered(name: str, n: int) -> str:
-    """Tell a cleaned name from its namesakes: "Ann" becomes "Ann 2", shortened to stay within `MAX_NAME`."""
-    suffix = f" {n}"
-    return _shortened(name, MAX_NAME - len(suffix)) + suffix
-
-
 # Most messages: one line of ASCII without blanks around it. That is told ten times as fast as cleaned.
 _CLEAN_ALREADY = re.compile("[!-~](?:[ -~]*[!-~])?")
 
@@ -215,7 +209,8 @@ def _is_mark(char: str) -> bool:
     return combining(char) != 0 or category(char) in ("Mn", "Me")
 
 
-def _shortened(name: str, length: int) -> str:
+def shortened_name(name: str, length: int) -> str:
+    """Cut a cleaned name down so that it is still a cleaned name that is not reserved."""
     while len(name) > length or is_reserved(name):
         name = _settled(name[: min(length, len(name) - 1)], _tidy_name)
     return name

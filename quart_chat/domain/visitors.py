@@ -9,14 +9,22 @@ VisitorId = NewType("VisitorId", str)
 BrowserId = NewType("BrowserId", str)
 """A keyed hash of the secret in the browser's cookie; shown to nobody but, in a report, the operator."""
 
+ProcessId = NewType("ProcessId", str)
+"""Names one run of one server process. A visitor's home is the process that holds its socket."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One open page: two tabs of one browser are two visitors. `address` is a keyed hash, never the address itself."""
+    """One open page: two tabs of one browser are two visitors.
+
+    `address` and `network` are keyed hashes of where it comes from: of the address (for IPv6 its /64), and of the
+    network that one customer of a provider may own (for IPv6 its /48). The address itself is not kept.
+    """
 
     id: VisitorId
     browser: BrowserId
     address: str = ""
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

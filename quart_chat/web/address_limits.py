@@ -1,4 +1,4 @@
-"""How much one address may do: open sockets, make rooms, guess codes."""
+"""How much one address may do: open sockets, send messages, make rooms, guess codes."""
 
 import hmac
 from dataclasses import replace
@@ -20,6 +20,8 @@ class AddressLimits:
         self._sockets = OpenCounts(settings.sockets_per_address)
         self._handshakes = _buckets(settings.handshakes_per_minute)
         self._rooms = _buckets(settings.rooms_per_minute)
+        self._messages = _buckets(settings.address_messages_per_5s, 5.0)
+        self._lobby = Bucket(Limit(settings.lobby_messages_per_5s, 5.0), clock.now())
         self._guesses = Ledgers(
             lambda share, now: GrowingWait(Limit(share * settings.wrong_codes_per_minute, 60.0), now)
         )
@@ -37,9 +39,13 @@ class AddressLimits:
         """What an address, or the /64 it is in, is called in the log, in reports and in bans."""
         return self._networks(address)[0].name
 
+    def network_of(self, address: str | None) -> str:
+        """What the network is called that one customer of a provider may own: in IPv6 a /48."""
+        return self._networks(address)[-1].name
+
     def open_socket(self, address: str | None) -> bool:
         """Count one more socket of an address, unless it has too many or opens them too often."""
-        networks, now = self._networks(address), self._clock.monotonic()
+        networks, now = self._networks(address), self._clock.now()
         if not self._sockets.add(networks):
             return False
         if not take_from_each(self._handshakes.of(networks, now), now):
@@ -51,19 +57,28 @@ class AddressLimits:
         """Count one socket less."""
         self._sockets.remove(self._networks(address))
 
+    def may_send(self, address: str | None, to_lobby: bool) -> bool:
+        """Take one of the messages that an address may send, and of those that the lobby takes from everybody together.
+
+        The lobby has a limit of its own because all of its readers pay for a crowd that writes from many addresses.
+        """
+        now = self._clock.now()
+        buckets = [*self._messages.of(self._networks(address), now), *([self._lobby] if to_lobby else [])]
+        return take_from_each(buckets, now)
+
     def may_make_room(self, address: str | None) -> bool:
         """Take one of the rooms that an address may make."""
-        now = self._clock.monotonic()
+        now = self._clock.now()
         return take_from_each(self._rooms.of(self._networks(address), now), now)
 
     def may_guess(self, address: str | None) -> bool:
         """Say whether an address may try another code."""
-        now = self._clock.monotonic()
+        now = self._clock.now()
         return all(wait.may_try(now) for wait in self._guesses.of(self._networks(address), now))
 
     def note_wrong_guess(self, address: str | None) -> None:
         """Make the next try of an address that guesses codes wait longer."""
-        now = self._clock.monotonic()
+        now = self._clock.now()
         for wait in self._guesses.of(self._networks(address), now):
             wait.fail(now)
 
@@ -74,5 +89,5 @@ class AddressLimits:
         return hmac.digest(self._secret_key, name.encode(), sha256).hex()[:16]
 
 
-def _buckets(per_minute: int) -> Ledgers[Bucket]:
-    return Ledgers(lambda share, now: Bucket(Limit(share * per_minute, 60.0), now))
+def _buckets(burst: int, seconds: float = 60.0) -> Ledgers[Bucket]:
+    return Ledgers(lambda share, now: Bucket(Limit(share * burst, seconds), now))

@@ -7,9 +7,9 @@ import msgspec
 from quart import Blueprint, Response, abort, current_app, request
 from quart_schema import hide, tag, validate_response
 
-from quart_chat.domain.rooms import Kind, room_of
+from quart_chat.domain.spaces import Kind
 from quart_chat.web.pages import Pages
-from quart_chat.web.parts import Parts
+from quart_chat.web.services import Services
 
 
 class CreatedRoom(msgspec.Struct):
@@ -45,10 +45,10 @@ class Operation:
     responses: Mapping[str, str]
 
 
-def api_routes(parts: Parts) -> Blueprint:
+def api_routes(services: Services) -> Blueprint:
     """The routes below /api, and their description."""
     blueprint = Blueprint("api", __name__)
-    pages = Pages(parts)
+    pages = Pages(services)
 
     @blueprint.post("/api/rooms")
     @tag(["rooms"])
@@ -66,7 +66,7 @@ def api_routes(parts: Parts) -> Blueprint:
     async def look(code: str) -> OpenRoom:
         """Look whether a room is open, and how many people are in it."""
         found = await pages.find_room(code)
-        people = await parts.backend.people_in(room_of(found)) if found else None
+        people = await services.chat.people_in(found) if found else None
         if found is None or people is None:
             abort(404)
         return OpenRoom(found, people)
@@ -76,7 +76,7 @@ def api_routes(parts: Parts) -> Blueprint:
     @validate_response(Status)
     async def status() -> Status:
         """Count the people in each kind of place."""
-        return Status(**await pages.counts())
+        return Status(**pages.counts())
 
     @blueprint.get("/docs")
     @hide

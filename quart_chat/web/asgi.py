@@ -17,6 +17,7 @@ from hypercorn.typing import (
 from quart.asgi import ASGIWebsocketConnection
 from quart.wrappers import Websocket
 
+from quart_chat.delivery.close_codes import CloseCode
 from quart_chat.domain.addresses import read_address
 from quart_chat.web.hosts import name_of_host
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 STORED_MESSAGES = 64  # messages a handler may lag behind; a page never sends more than its frame burst at once
 SERVER_SEND = "quart_chat.server_send"  # in a WebSocket scope's extensions
-POLICY_VIOLATION = 1008
-INTERNAL_ERROR = 1011
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 ADDRESS_AND_PORT = re.compile(r"(?:\[(?P<v6>[^]]*)\]|(?P<v4>[^:]*))(?::\d*)?")
@@ -113,7 +112,7 @@ class GuardedWebsocket(ASGIWebsocketConnection):
             if event["type"] == "websocket.close":
                 if self._closing:
                     return
-                event["code"] = POLICY_VIOLATION if self.queue.overflowed else INTERNAL_ERROR
+                event["code"] = CloseCode.POLICY if self.queue.overflowed else CloseCode.INTERNAL_ERROR
             await send(event)
 
         await super().handle_websocket(websocket, end)

@@ -1,4 +1,4 @@
-"""What has happened, as HTML: one template per event, named after it.
+"""What has happened, as HTML: one template for each answer and event, named after it.
 
 A fragment for a room is the same for everyone in it, so it holds nothing that only one of them may see.
 No fragment holds an htmx attribute that acts: what acts stands in the page already.
@@ -6,31 +6,29 @@ No fragment holds an htmx attribute that acts: what acts stands in the page alre
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 
 from markupsafe import Markup
 
-from quart_chat.delivery.hub import Happening, PeopleChanged, Spoken
-from quart_chat.delivery.session import Session
-from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.events import (
-    Banned,
+from quart_chat.delivery.channels import Gathered, MessageBatch, PeopleChanged
+from quart_chat.delivery.sessions import Session
+from quart_chat.domain.answers import (
+    Answer,
     CallBegan,
-    PersonalEvent,
+    OthersWaiting,
+    RoomShown,
     Signalled,
-    StillWaiting,
-    Stood,
-    Talking,
+    TalkEnded,
     Waiting,
-    WentAway,
 )
+from quart_chat.domain.avatars import emoji_for, hue_for
+from quart_chat.domain.events import Disconnected, MessagesLost
 from quart_chat.domain.links import Piece, pieces
 from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import LISTED_PEOPLE, LOBBY, RoomId
-from quart_chat.domain.signals import as_json
+from quart_chat.domain.rooms import LISTED_PEOPLE
+from quart_chat.domain.spaces import LOBBY, SpaceId
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.web.html_cache import HtmlCache
 from quart_chat.web.templating import Templates
@@ -45,7 +43,7 @@ _emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonView:
     """A member as a template shows it."""
 
     id: VisitorId
@@ -74,9 +72,9 @@ class Bubble:
 
 
 @lru_cache(maxsize=4_096)
-def person(member: Member, away: bool = False) -> Person:
+def person(member: Member, away: bool = False) -> PersonView:
     """Give a member its face."""
-    return Person(member.id, member.name, member.seat, emoji_for(member.name), hue_for(member.id), away)
+    return PersonView(member.id, member.name, member.seat, emoji_for(member.name), hue_for(member.id), away)
 
 
 def bubble(message: Message) -> Bubble:
@@ -108,55 +106,48 @@ def is_big(text: str) -> bool:
 class Fragments:
     """The `Renderer` of the hub."""
 
-    def __init__(
-        self,
-        templates: Templates,
-        ice_servers: Callable[[str], list[dict[str, object]]] = lambda address: [],
-    ) -> None:
-        self._ice_servers = ice_servers
+    def __init__(self, templates: Templates) -> None:
         self._templates = templates
         self._messages = HtmlCache(MESSAGES_KEPT_BYTES)
         self._item = lru_cache(maxsize=PEOPLE_RENDERED)(self._render_item)
 
-    def for_room(self, room: RoomId, happening: Happening, language: str) -> str:
+    def for_room(self, room: SpaceId, gathered: Gathered, language: str) -> str:
         """The fragment that every member of a room gets."""
-        if isinstance(happening, Spoken):
-            return self._spoken(room, happening.messages, language)
-        if isinstance(happening, PeopleChanged):
-            return self._people_changed(happening, language)
-        return self._render(happening, language, who=person(happening.member, isinstance(happening, WentAway)))
+        if isinstance(gathered, MessageBatch):
+            return self._message_batch(room, gathered.messages, language)
+        if isinstance(gathered, PeopleChanged):
+            return self._people_changed(gathered, language)
+        if isinstance(gathered, MessagesLost):
+            return self._render(gathered, language, gap=gathered.seq)
+        return self._render(gathered, language, who=person(gathered.member, isinstance(gathered, Disconnected)))
 
-    def for_one(self, session: Session, event: PersonalEvent) -> str:
+    def for_one(self, session: Session, answer: Answer) -> str:
         """The fragment that one visitor gets."""
         language = session.language
-        match event:
-            case Talking():
-                return self._talking(session, event)
-            case Waiting(waiting=waiting, left=left):
-                return self._render(event, language, others=_others(waiting), left=person(left) if left else None)
-            case StillWaiting(waiting):
-                return self._render(event, language, others=_others(waiting))
-            case CallBegan(room, polite):
-                servers = self._ice_servers(session.visitor.address)
+        match answer:
+            case RoomShown():
+                return self._room_shown(session, answer)
+            case Waiting(others=others, left=left):
+                return self._render(answer, language, others=others, left=person(left) if left else None)
+            case OthersWaiting(others):
+                return self._render(answer, language, others=others)
+            case CallBegan(room, polite, servers):
                 return json.dumps({"call": {"room": room, "polite": polite, "iceServers": servers}})
             case Signalled(room, page, signal):
-                return json.dumps({"signal": {"room": room, "page": page, **as_json(signal)}})
-            case Banned(until):
-                ends = datetime.fromtimestamp(until, UTC)
-                return self._render(event, language, ends=ends.isoformat(timespec="seconds"))
-            case Stood():
-                return self._render(event, language, strangers=session.doorway.kind.is_pair)
+                return json.dumps({"signal": {"room": room, "page": page, **signal}})
+            case TalkEnded():
+                return self._render(answer, language, strangers=session.place.kind.is_pair)
             case _:
-                return self._render(event, language)
+                return self._render(answer, language)
 
-    def _render(self, event: object, language: str, **values: object) -> str:
-        """Render the template that is named after the event."""
-        return self._templates.render(_template_of(type(event).__name__), language, event=event, **values)
+    def _render(self, answer: object, language: str, **values: object) -> str:
+        """Render the template that is named after what is told."""
+        return self._templates.render(_template_of(type(answer).__name__), language, answer=answer, **values)
 
-    def _spoken(self, room: RoomId, messages: list[Message], language: str) -> str:
+    def _message_batch(self, room: SpaceId, messages: list[Message], language: str) -> str:
         shown = [message.seq - MESSAGES_SHOWN for message in messages]
         return self._templates.render(
-            "fragments/spoken.html",
+            "fragments/message_batch.html",
             language,
             messages=[self._message(room, message, language) for message in messages],
             typed=() if room == LOBBY else dict.fromkeys(message.by.id for message in messages),
@@ -176,11 +167,11 @@ class Fragments:
             oldest=change.number - NOTICES_SHOWN,
         )
 
-    def _talking(self, session: Session, event: Talking) -> str:
-        view, language = event.view, session.language
+    def _room_shown(self, session: Session, answer: RoomShown) -> str:
+        view, language = answer.view, session.language
         partner = view.partner if view.kind.is_pair else None
         return self._render(
-            event,
+            answer,
             language,
             view=view,
             most_listed=LISTED_PEOPLE,
@@ -194,7 +185,7 @@ class Fragments:
         """A member's item in the list of people."""
         return self._templates.render("partials/person.html", language, p=person(member, away))
 
-    def _message(self, room: RoomId, message: Message, language: str) -> Markup:
+    def _message(self, room: SpaceId, message: Message, language: str) -> Markup:
         """The message's list item, rendered once for all who see it now or later."""
         return self._messages.get(
             (room, message.seq, language),
@@ -202,12 +193,7 @@ class Fragments:
         )
 
 
-def _others(waiting: int) -> int:
-    """How many look for a stranger besides the one who is told."""
-    return max(waiting - 1, 0)
-
-
 @cache
-def _template_of(event: str) -> str:
-    """`StartedTyping` is told by fragments/started_typing.html."""
-    return f"fragments/{re.sub(r'(?<!^)(?=[A-Z])', '_', event).lower()}.html"
+def _template_of(answer: str) -> str:
+    """`TypingStarted` is told by fragments/typing_started.html."""
+    return f"fragments/{re.sub(r'(?<!^)(?=[A-Z])', '_', answer).lower()}.html"

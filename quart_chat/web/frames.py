@@ -1,13 +1,13 @@
-"""Inbound frames: one parser at the edge that turns a frame into a command or a refusal, whatever it holds."""
+"""Inbound frames: one parser at the edge that turns a frame into a request or a refusal, whatever it holds."""
 
 import re
 from typing import Annotated
 
 import msgspec
 
-from quart_chat.domain import commands, signals
-from quart_chat.domain.rooms import RoomId
-from quart_chat.domain.safety import MAX_WORDS, Accusation
+from quart_chat.domain import requests, signals
+from quart_chat.domain.reports import MAX_WORDS, ReportReason
+from quart_chat.domain.spaces import SpaceId
 
 MAX_FRAME = 65_536  # characters; the server cuts larger frames off before they get here
 
@@ -18,7 +18,7 @@ Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,40}\Z")]
 
 
 class Unreadable(ValueError):
-    """A frame that is no command."""
+    """A frame that is no request."""
 
 
 class Enter(msgspec.Struct, tag_field="do", tag="enter"):
@@ -26,8 +26,8 @@ class Enter(msgspec.Struct, tag_field="do", tag="enter"):
 
     name: Name
 
-    def command(self) -> commands.Command:
-        return commands.Enter(self.name)
+    def request(self) -> requests.Request:
+        return requests.Enter(self.name)
 
 
 class Seek(msgspec.Struct, tag_field="do", tag="seek"):
@@ -36,8 +36,8 @@ class Seek(msgspec.Struct, tag_field="do", tag="seek"):
     name: Name
     agreed: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
-    def command(self) -> commands.Command:
-        return commands.Seek(self.name, self.agreed == "yes")
+    def request(self) -> requests.Request:
+        return requests.FindStranger(self.name, self.agreed == "yes")
 
 
 class Say(msgspec.Struct, tag_field="do", tag="say"):
@@ -47,8 +47,8 @@ class Say(msgspec.Struct, tag_field="do", tag="say"):
     key: Key
     text: Text
 
-    def command(self) -> commands.Command:
-        return commands.Say(RoomId(self.room), self.key, self.text)
+    def request(self) -> requests.Request:
+        return requests.Say(SpaceId(self.room), self.key, self.text)
 
 
 class Typing(msgspec.Struct, tag_field="do", tag="typing"):
@@ -56,8 +56,8 @@ class Typing(msgspec.Struct, tag_field="do", tag="typing"):
 
     room: Room
 
-    def command(self) -> commands.Command:
-        return commands.Typing(RoomId(self.room))
+    def request(self) -> requests.Request:
+        return requests.Typing(SpaceId(self.room))
 
 
 class Next(msgspec.Struct, tag_field="do", tag="next"):
@@ -65,8 +65,8 @@ class Next(msgspec.Struct, tag_field="do", tag="next"):
 
     room: Room
 
-    def command(self) -> commands.Command:
-        return commands.Next(RoomId(self.room))
+    def request(self) -> requests.Request:
+        return requests.Next(SpaceId(self.room))
 
 
 class Stop(msgspec.Struct, tag_field="do", tag="stop"):
@@ -74,8 +74,8 @@ class Stop(msgspec.Struct, tag_field="do", tag="stop"):
 
     room: Room = ""
 
-    def command(self) -> commands.Command:
-        return commands.Stop(RoomId(self.room))
+    def request(self) -> requests.Request:
+        return requests.Stop(SpaceId(self.room))
 
 
 class Leave(msgspec.Struct, tag_field="do", tag="leave"):
@@ -83,8 +83,8 @@ class Leave(msgspec.Struct, tag_field="do", tag="leave"):
 
     room: Room
 
-    def command(self) -> commands.Command:
-        return commands.Leave(RoomId(self.room))
+    def request(self) -> requests.Request:
+        return requests.Leave(SpaceId(self.room))
 
 
 class Description(msgspec.Struct):
@@ -123,8 +123,8 @@ class Signal(msgspec.Struct, tag_field="do", tag="signal"):
     media: Media | None = None
     relay: bool = False
 
-    def command(self) -> commands.Command:
-        return commands.Send(RoomId(self.room), self.page, self._signal(), self.relay)
+    def request(self) -> requests.Request:
+        return requests.RelaySignal(SpaceId(self.room), self.page, self._signal(), self.relay)
 
     def _signal(self) -> signals.Signal:
         if self.description:
@@ -142,11 +142,11 @@ class Report(msgspec.Struct, tag_field="do", tag="report"):
     """`{"do": "report", "room": ..., "reason": ..., "words": ...}`."""
 
     room: Room
-    reason: Accusation
+    reason: ReportReason
     words: Annotated[str, msgspec.Meta(max_length=4 * MAX_WORDS)] = ""
 
-    def command(self) -> commands.Command:
-        return commands.Accuse(RoomId(self.room), self.reason, self.words[:MAX_WORDS])
+    def request(self) -> requests.Request:
+        return requests.ReportStranger(SpaceId(self.room), self.reason, self.words[:MAX_WORDS])
 
 
 class Block(msgspec.Struct, tag_field="do", tag="block"):
@@ -154,8 +154,8 @@ class Block(msgspec.Struct, tag_field="do", tag="block"):
 
     room: Room
 
-    def command(self) -> commands.Command:
-        return commands.Block(RoomId(self.room))
+    def request(self) -> requests.Request:
+        return requests.Block(SpaceId(self.room))
 
 
 Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave | Signal | Report | Block
@@ -165,8 +165,8 @@ _decoder: msgspec.json.Decoder[Inbound] = msgspec.json.Decoder(Inbound)
 _own_key = re.compile(r'[{,]\s*"(do|room|key|text|name)"\s*:')
 
 
-def parse(frame: object) -> commands.Command:
-    """Read one frame; raises Unreadable for anything that is not exactly one known command.
+def parse(frame: object) -> requests.Request:
+    """Read one frame; raises Unreadable for anything that is not exactly one known request.
 
     Unknown fields are ignored, since htmx adds `headers`. A field of ours that stands twice is refused:
     the two readers of such a frame could disagree about which one counts.
@@ -180,4 +180,4 @@ def parse(frame: object) -> commands.Command:
     ours = _own_key.findall(frame)
     if len(ours) != len(set(ours)):
         raise Unreadable
-    return inbound.command()
+    return inbound.request()

@@ -1,7 +1,7 @@
 """The pages people load, and the small HTML they ask for between."""
 
 import gzip
-from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from urllib.parse import quote, unquote
 
@@ -11,35 +11,36 @@ from quart_schema import hide
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from quart_chat.delivery.session import visitor_of
 from quart_chat.domain.avatars import emoji_for, hue_for
 from quart_chat.domain.codes import RoomCode, read_code
 from quart_chat.domain.names import friendly_name
-from quart_chat.domain.ports import Unavailable
-from quart_chat.domain.rooms import Kind
+from quart_chat.domain.ports import StoreAway
+from quart_chat.domain.spaces import LOBBY, Kind, Place, room_of
 from quart_chat.domain.text import Unwritable, clean_name
+from quart_chat.domain.timing import COOKIES_KEPT
+from quart_chat.domain.visitors import Visitor, VisitorId
 from quart_chat.log import log
 from quart_chat.web import security
-from quart_chat.web.parts import Parts
 from quart_chat.web.rooms import NoRoomLeft, TooManyGuesses, TooManyRooms
+from quart_chat.web.services import Services
 
 PAGE_COMPRESSION = 5  # of 9; more takes twice the time for one part in a hundred
 
 
-def page_routes(parts: Parts) -> Blueprint:
+def page_routes(services: Services) -> Blueprint:
     """Home, the four places, rooms made by a form, and what belongs to them."""
     blueprint = Blueprint("pages", __name__)
-    pages = Pages(parts)
+    pages = Pages(services)
 
     @blueprint.get("/")
     @hide
     async def home() -> Response:
-        return pages.show("pages/home.html", counts=await pages.counts())
+        return pages.show("pages/home.html", counts=pages.counts())
 
     @blueprint.get("/counts")
     @hide
     async def counts() -> Response:
-        return pages.fragment("fragments/counts.html", counts=await pages.counts())
+        return pages.fragment("fragments/counts.html", counts=pages.counts())
 
     @blueprint.get("/face")
     @hide
@@ -49,8 +50,7 @@ def page_routes(parts: Parts) -> Blueprint:
     @blueprint.get("/<any(text, video, lobby):kind>")
     @hide
     async def place(kind: str) -> Response:
-        waiting = await pages.waiting(Kind(kind))
-        return pages.show_place(Kind(kind), waiting=waiting)
+        return pages.show_place(Kind(kind))
 
     @blueprint.get("/room/<code>")
     @hide
@@ -93,12 +93,13 @@ def page_routes(parts: Parts) -> Blueprint:
     @blueprint.get("/manifest.webmanifest")
     @hide
     async def manifest() -> Response:
-        return Response(parts.templates.render("manifest.webmanifest", "en"), content_type="application/manifest+json")
+        manifest = services.templates.render("manifest.webmanifest", "en")
+        return Response(manifest, content_type="application/manifest+json")
 
     @blueprint.get("/favicon.ico")
     @hide
     async def favicon() -> Response:
-        return pages.asset(parts.assets.url("icons/favicon.ico"))
+        return pages.asset(services.assets.url("icons/favicon.ico"))
 
     @blueprint.get("/healthz")
     @hide
@@ -114,11 +115,11 @@ def page_routes(parts: Parts) -> Blueprint:
 
     @blueprint.app_errorhandler(NoRoomLeft)
     async def too_many_rooms(error: NoRoomLeft) -> Response:
-        parts.refusals.warning("no room left")
+        services.refusals.warning("no room left")
         return pages.show_error(503, "rooms")
 
-    @blueprint.app_errorhandler(Unavailable)
-    async def out_of_reach(error: Unavailable) -> Response:
+    @blueprint.app_errorhandler(StoreAway)
+    async def out_of_reach(error: StoreAway) -> Response:
         return pages.show_error(503)
 
     @blueprint.app_errorhandler(Exception)
@@ -132,20 +133,20 @@ def page_routes(parts: Parts) -> Blueprint:
 class Pages:
     """What all pages share: who looks at them, in which language, and the headers that protect them."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    def show(self, template: str, status: int = 200, **values: object) -> Response:
-        """A whole page; the browser and its name are remembered in cookies."""
-        page = security.new_page()
-        nonce = security.nonce_of(page, self._parts.secret_key)
-        name = self._name()
-        me = visitor_of(page)
-        html = self._parts.templates.render(
+    def show(self, template: str, status: int = 200, at: Place | None = None, **values: object) -> Response:
+        """A whole page; the browser and its name are remembered in cookies. One that connects is for the place `at`."""
+        browser, name = self._browser(), self._name()
+        page = security.new_page(browser, at, self._services.secret_key)
+        nonce = security.nonce_of(page, self._services.secret_key)
+        me = security.visitor_of(page)
+        html = self._services.templates.render(
             template,
             "en",
             page=page,
-            boot=self._parts.boot,
+            boot=self._services.boot,
             nonce=nonce,
             me=me,
             name=name,
@@ -159,21 +160,24 @@ class Pages:
         response = _compressed(Response(html, status, content_type="text/html; charset=utf-8"), html)
         response.headers["Content-Security-Policy"] = security.content_security_policy(nonce)
         response.headers["Cache-Control"] = "no-store"
-        self._remember(response, name)
+        self._remember(response, browser, name)
         return response
 
-    def show_place(self, kind: Kind, code: RoomCode | None = None, waiting: int = 0) -> Response:
+    def show_place(self, kind: Kind, code: RoomCode | None = None) -> Response:
         """The page of one of the four ways to talk; 503 when no more sockets are taken."""
-        if self._parts.limits.is_full():
+        if self._services.limits.is_full():
             abort(503)
-        link = self.link_to(code) if code else ""
+        room = room_of(code) if code else LOBBY if kind is Kind.LOBBY else None
+        reader = self._reader()
         return self.show(
             "pages/place.html",
+            at=Place(kind, room),
             place={"kind": kind.value, "code": code or ""},
-            link=link,
-            waiting=waiting,
+            link=self.link_to(code) if code else "",
+            waiting=self._services.chat.waiting(kind, reader.browser) if kind.is_pair else 0,
+            banned_until=self._services.chat.ban_of(reader, kind),
             agreed=self._cookies().prefix + "agreed" in request.cookies,
-            turn=bool(self._parts.settings.turn_urls),
+            turn=bool(self._services.settings.turn_urls),
         )
 
     def show_missing(self) -> Response:
@@ -194,41 +198,33 @@ class Pages:
 
     def fragment(self, template: str, **values: object) -> Response:
         """A piece of a page, for htmx."""
-        html = self._parts.templates.render(template, "en", **values)
+        html = self._services.templates.render(template, "en", **values)
         return Response(html, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
 
     def asset(self, url: str) -> Response:
         """A static file, compressed beforehand; its name changes with its content, so it is kept for a year."""
-        asset = self._parts.assets.at(url)
+        asset = self._services.assets.at(url)
         if asset is None:
             abort(404)
         gzipped = asset.gzipped if "gzip" in request.headers.get("Accept-Encoding", "") else None
         response = Response(gzipped or asset.body, content_type=asset.media_type)
-        response.headers["Cache-Control"] = f"public, max-age={security.YEAR}, immutable"
+        response.headers["Cache-Control"] = f"public, max-age={COOKIES_KEPT:.0f}, immutable"
         response.headers["Vary"] = "Accept-Encoding"
         if gzipped:
             response.headers["Content-Encoding"] = "gzip"
         return response
 
-    async def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """How many people are in each kind of place, as the home page names them."""
-        counts = dict.fromkeys(Kind, 0)
-        with suppress(Unavailable):  # a page can be read without the numbers too
-            counts.update(await self._parts.backend.counts())
+        counts = self._services.chat.counts()
         return {("rooms" if kind is Kind.ROOM else kind.value): number for kind, number in counts.items()}
-
-    async def waiting(self, kind: Kind) -> int:
-        """How many look for a stranger."""
-        with suppress(Unavailable):
-            return await self._parts.backend.waiting(kind) if kind.is_pair else 0
-        return 0
 
     async def create_room(self) -> RoomCode:
         """Open a room under a code nobody has; 429 for an address that makes too many."""
         try:
-            return await self._parts.rooms.make(request.remote_addr)
+            return await self._services.rooms.make(request.remote_addr)
         except TooManyRooms:
-            self._parts.refusals.warning("too many rooms", address=self._who())
+            self._services.refusals.warning("too many rooms", address=self._who())
             abort(429)
 
     async def find_room(self, typed: str) -> RoomCode | None:
@@ -239,9 +235,9 @@ class Pages:
         if security.is_made_by_foreign_page(request.headers):
             abort(403)
         try:
-            return await self._parts.rooms.find(typed, request.remote_addr)
+            return await self._services.rooms.find(typed, request.remote_addr)
         except TooManyGuesses:
-            self._parts.refusals.warning("too many wrong codes", address=self._who())
+            self._services.refusals.warning("too many wrong codes", address=self._who())
             abort(429)
 
     def link_to(self, code: RoomCode) -> str:
@@ -260,10 +256,10 @@ class Pages:
     def _log_refusal(self, status: int) -> None:
         """Write a line, unless the limits or the socket have written one."""
         if has_request_context() and status != 429:
-            self._parts.refusals.info("request refused", status=status, address=self._who())
+            self._services.refusals.info("request refused", status=status, address=self._who())
 
     def _who(self) -> str:
-        return self._parts.limits.hash_of(request.remote_addr)
+        return self._services.limits.hash_of(request.remote_addr)
 
     def _origin(self) -> str:
         return f"{request.scheme}://{request.host}"
@@ -274,12 +270,22 @@ class Pages:
         try:
             return clean_name(unquote(written[:512]))
         except Unwritable:
-            return friendly_name(self._parts.chance)
+            return friendly_name(self._services.chance)
 
-    def _remember(self, response: Response, name: str) -> None:
+    def _reader(self) -> Visitor:
+        """Who asks for a page, known by its browser and its address; it is no visitor yet."""
+        limits, address = self._services.limits, request.remote_addr
+        browser = security.browser_of(self._browser(), self._services.secret_key)
+        return Visitor(VisitorId(""), browser, limits.hash_of(address), limits.network_of(address))
+
+    def _browser(self) -> str:
+        """The secret of this browser, a new one if it has none of ours."""
+        return self._cookies().browser_of(request.cookies) or security.new_browser()
+
+    def _remember(self, response: Response, browser: str, name: str) -> None:
         cookies = self._cookies()
-        browser = security.read_browser(cookies.browser_of(request.cookies)) or security.new_browser()
-        keep = partial(response.set_cookie, max_age=security.YEAR, secure=cookies.is_secure, samesite="Lax")
+        kept = timedelta(seconds=COOKIES_KEPT)
+        keep = partial(response.set_cookie, max_age=kept, secure=cookies.is_secure, samesite="Lax")
         keep(cookies.prefix + "browser", browser, httponly=True)
         keep(cookies.prefix + "name", quote(name))
 

@@ -6,15 +6,23 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import blake2s, sha256
+from typing import NewType
 
 from werkzeug.datastructures import Headers
 
-from quart_chat.delivery.session import PageToken
-from quart_chat.domain.visitors import BrowserId
+from quart_chat.domain.browsers import key_of
+from quart_chat.domain.codes import read_code
+from quart_chat.domain.spaces import LOBBY, PAIR_KINDS, Kind, Place, room_of
+from quart_chat.domain.timing import COOKIES_KEPT
+from quart_chat.domain.visitors import BrowserId, VisitorId
 
-YEAR = 31_536_000  # seconds
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 bits
+PAGE_TOKEN = re.compile(r"[A-Za-z0-9_-]{34}")  # the same, and a seal of 72 bits
+RANDOM_PART = 22  # characters
+
+PageToken = NewType("PageToken", str)
+"""Secret of one loaded page: it connects as its visitor."""
 
 HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
@@ -49,11 +57,11 @@ class Cookies:
     @property
     def attributes(self) -> str:
         """What a script of a page writes behind a name and its value."""
-        return f";path=/;max-age={YEAR};samesite=lax{';secure' if self.is_secure else ''}"
+        return f";path=/;max-age={COOKIES_KEPT:.0f};samesite=lax{';secure' if self.is_secure else ''}"
 
     def browser_of(self, cookies: Mapping[str, str]) -> str | None:
-        """The browser's secret among what it has sent."""
-        return cookies.get(self.prefix + "browser")
+        """The browser's secret among what it has sent; None for what could not be ours."""
+        return read_browser(cookies.get(self.prefix + "browser"))
 
 
 def content_security_policy(nonce: str) -> str:
@@ -65,9 +73,40 @@ def content_security_policy(nonce: str) -> str:
     )
 
 
-def new_page() -> PageToken:
-    """The secret of one page load."""
-    return PageToken(secrets.token_urlsafe(16))
+def new_page(browser: str, place: Place | None, secret_key: bytes) -> PageToken:
+    """The secret of one page load, good in this browser and for this place alone: a random part, and a keyed hash."""
+    chance = secrets.token_urlsafe(16)
+    return PageToken(chance + _seal(chance, browser, place, secret_key))
+
+
+def is_token(text: str) -> bool:
+    """Say whether a text looks like the secret of a page."""
+    return PAGE_TOKEN.fullmatch(text) is not None
+
+
+def is_sealed(page: PageToken, browser: str, place: Place, secret_key: bytes) -> bool:
+    """Say whether a page was made by us for this browser and this place.
+
+    So a stolen page opens nothing in another browser, whatever process it comes to, and nobody can try room codes by
+    sockets: only a page that was shown for a code can connect for that.
+    """
+    return hmac.compare_digest(page[RANDOM_PART:], _seal(page[:RANDOM_PART], browser, place, secret_key))
+
+
+def visitor_of(page: PageToken) -> VisitorId:
+    """The public id of a page's visitor: it can be told from the secret, but not the secret from it."""
+    return VisitorId(blake2s(page.encode(), digest_size=9, person=b"visitor").hexdigest())
+
+
+def read_place(arguments: Mapping[str, str]) -> Place | None:
+    """The place in the address of a socket; None for what is none."""
+    kind, code = arguments.get("place", ""), arguments.get("code", "")
+    if kind in PAIR_KINDS:
+        return Place(Kind(kind))
+    if kind == Kind.LOBBY:
+        return Place(Kind.LOBBY, LOBBY)
+    read = read_code(code) if kind == Kind.ROOM else None
+    return Place(Kind.ROOM, room_of(read)) if read else None
 
 
 def new_browser() -> str:
@@ -75,23 +114,22 @@ def new_browser() -> str:
     return secrets.token_urlsafe(16)
 
 
-def read_page(text: str | None) -> PageToken | None:
-    """Accept what `new_page` could have made."""
-    return PageToken(text) if text and TOKEN.fullmatch(text) else None
-
-
 def read_browser(text: str | None) -> str | None:
     """Accept what `new_browser` could have made."""
     return text if text and TOKEN.fullmatch(text) else None
 
 
-def browser_of(cookie: str | None, page: PageToken, secret_key: bytes) -> BrowserId:
-    """The browser that a cookie stands for; whoever comes without ours is one of its own.
+def browser_of(secret: str, secret_key: bytes) -> BrowserId:
+    """The browser that a cookie's secret stands for.
 
     It is a keyed hash, so that what is kept of a browser, or shared with other processes, opens nothing.
     """
-    secret = read_browser(cookie) or page
     return BrowserId(hmac.digest(secret_key, b"browser:" + secret.encode(), sha256)[:12].hex())
+
+
+def _seal(chance: str, browser: str, place: Place | None, secret_key: bytes) -> str:
+    said = f"page:{chance}:{browser}:{key_of(place) if place else ''}"
+    return base64.urlsafe_b64encode(hmac.digest(secret_key, said.encode(), sha256)[:9]).decode()
 
 
 def nonce_of(page: PageToken, secret_key: bytes) -> str:
@@ -103,7 +141,7 @@ def nonce_of(page: PageToken, secret_key: bytes) -> str:
 def is_made_by_foreign_page(headers: Headers) -> bool:
     """Say whether a page of another site makes the browser ask for this, be it as a picture, in a frame or in advance.
 
-    Whoever follows a link from there asks as well, but in a window (Fetch Metadata Request Headers, section 2).
+    A visitor who follows a link from there asks as well, but in a window (Fetch Metadata Request Headers, section 2).
     """
     follows_link = (
         headers.get("Sec-Fetch-Mode") == "navigate"

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from quart_chat.domain.reports import REPORTED_LINES
 from quart_chat.domain.rooms import LOG_LENGTH
-from quart_chat.domain.safety import REPORTABLE_FOR, SEALED_LINES
+from quart_chat.domain.timing import BLOCKED_FOR, REPORTABLE_FOR
 from quart_chat.settings import Settings
 
 MINUTE = 60.0  # seconds
-TALK_KEPT_IN_STORE = 60  # minutes; backends/redis.lua lets the last lines of a pair expire after an hour
-BLOCK_KEPT_IN_STORE = 30  # days; backends/redis.lua
+DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Site:
     has_store: bool = False
 
     room_messages: int = LOG_LENGTH
-    talk_lines: int = SEALED_LINES
+    talk_lines: int = REPORTED_LINES
     reportable_minutes: int = int(REPORTABLE_FOR / MINUTE)
-    block_days: int = BLOCK_KEPT_IN_STORE
+    block_days: int = int(BLOCKED_FOR / DAY)
 
     @classmethod
     def of(cls, settings: Settings) -> "Site":
@@ -40,8 +40,3 @@ class Site:
             reporters=settings.reporters_for_a_ban,
             has_store=bool(settings.redis_url),
         )
-
-    @property
-    def talk_minutes(self) -> int:
-        """How long the last lines of a pair are kept after their talk."""
-        return TALK_KEPT_IN_STORE if self.has_store else self.reportable_minutes

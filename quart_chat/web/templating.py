@@ -1,6 +1,7 @@
 """One Jinja environment for pages and fragments: synchronous, always escaping, every word through gettext."""
 
 from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -14,6 +15,11 @@ from quart_chat.web.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("en",)
+
+
+def iso(at: float) -> str:
+    """A time in seconds since the epoch as ISO 8601 in UTC, for <time datetime>."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 class FlatEnvironment(Environment):
@@ -61,6 +67,7 @@ class Templates:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
+        environment.filters["iso"] = iso
         words = self.gettext(language)
         environment.newstyle_gettext = True  # type: ignore[attr-defined] # set by the i18n extension
         environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -10,9 +10,9 @@
 /** @typedef {{description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit, media?: Switches}} Content */
 /** @typedef {Content & {room: string, page: string}} Signal */
 
-const CONNECT_LIMIT = 15_000; // ms; relay-only with a wrong password would wait for ever
+const CONNECT_LIMIT = 15_000; // ms; a relay with a wrong password would let it wait for ever
 const DISCONNECTED_LIMIT = 4_000; // ms; shorter breaks heal by themselves
-const UNVEIL_AFTER = 3_000; // ms between the visitor's wish and the picture, unless the stranger wishes it too
+const UNVEIL_AFTER = 3_000; // ms between the visitor's request and the picture, unless the stranger asks for it too
 const PAGE_CHANGES = 10; // of one stranger in a minute; as domain/signals.py has it
 const WATCH_EVERY = 4_000; // ms
 const STARVING = 120_000; // bit/s; below, the picture gives way to the voice

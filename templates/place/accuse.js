@@ -1,4 +1,4 @@
-// `item` is the one of #met who is meant.
+// `item` is the stranger's item in #met.
 for (const each of this.querySelectorAll('#met > li')) each.classList.toggle('accused', each === item);
 this.querySelector('[name=room]').value = item.dataset.room;
 this.querySelector('#accused').textContent = item.querySelector('bdi').textContent;

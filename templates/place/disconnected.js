@@ -1,4 +1,4 @@
-// The next connection says where the page believes to be: in which room, and up to which message it shows it.
+// The next connection says what the page shows: which room, and up to which message.
 const state = find('#state'), url = new URL(connection.url);
 const last = [...this.querySelectorAll('#messages > .message')].pop();
 for (const name of ['talking', 'room', 'seq']) url.searchParams.delete(name);
@@ -13,5 +13,5 @@ this.dataset.heard = Date.now();
 document.body.classList.add('offline');
 if (code === 1008 || code >= 4000) {
   state.dataset.at = 'gone';
-  find('#gone').dataset.code = code;
+  for (const part of document.querySelectorAll('#gone [data-code]')) part.hidden = part.dataset.code !== String(code);
 }

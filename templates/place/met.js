@@ -1,4 +1,4 @@
-// Who was met too long ago is forgotten; the last one whose talk is over has a button on each screen.
+// Strangers of talks too long ago are removed. The last stranger whose talk is over has a button on each screen.
 for (const item of [...this.children]) if (item.dataset.until < Date.now()) item.remove();
 const last = [...this.querySelectorAll('[data-until]:not([data-reported])')].pop();
 for (const button of document.querySelectorAll('.report-last')) {

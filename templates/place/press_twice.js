@@ -1,4 +1,4 @@
-// Once something has been said, leaving takes two presses: talks must not end by a slip.
+// Once something has been said, leaving takes two presses, so that no talk ends by mistake.
 const isSecond = this.classList.contains('pressed-once');
 const forget = button => {
   clearTimeout(button.forgetting);

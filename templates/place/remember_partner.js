@@ -1,4 +1,4 @@
-// Who has been met can be reported for some minutes after the talk too: see place/report.html.
+// A stranger can be reported for some minutes after the talk too, by the list in place/report.html.
 if (room !== this.dataset.room) {
   const met = document.querySelector('#met'), present = met.querySelector('li:not([data-until])');
   if (present) present.dataset.until = Date.now() + met.dataset.minutes * 60000;

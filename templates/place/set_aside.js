@@ -1,4 +1,4 @@
-// Another talk, or none: what was written for the stranger of before goes out of the box, and is offered beside it.
+// When the stranger changes, the draft for the one before is moved out of the box, and is offered beside it.
 const room = document.querySelector('#room').value, left = document.querySelector('#left');
 const partner = document.querySelector('#partner bdi').textContent;
 if (this.dataset.room && this.dataset.room !== room) {
@@ -9,7 +9,7 @@ if (this.dataset.room && this.dataset.room !== room) {
     item.querySelector('bdi').textContent = this.dataset.partner;
     item.querySelector('.words').textContent = words;
     if (form) {
-      // It goes on asking the server, unseen: should the message have arrived, the answer takes the item away.
+      // The hidden form goes on asking the server: if the message has arrived after all, the answer removes the item.
       item.id = form.id;
       form.removeAttribute('id');
       form.hidden = true;
@@ -21,7 +21,7 @@ if (this.dataset.room && this.dataset.room !== room) {
   if (text.value.trim()) setAside(text.value);
   text.value = '';
   if (room && left.textContent === this.dataset.left) {
-    // The page was away when the other one went, and has heard of the next one only.
+    // The page was disconnected when the stranger left, and has been told of the next one only.
     left.replaceChildren(document.querySelector('#talk-is-over').content.cloneNode(true));
     left.querySelector('bdi').textContent = this.dataset.partner;
   }

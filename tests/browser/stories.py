@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
@@ -10,6 +9,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Locator, Page, expect
+
+from quart_chat.app import SystemClock
 
 PATIENCE = 10_000  # milliseconds; far more than anything here takes
 SMALLEST_TARGET = 44  # CSS pixels, for a thumb
@@ -32,25 +33,22 @@ addEventListener("securitypolicyviolation", event =>
 """
 
 
-class MovableClock:
-    """The machine's clocks, which a story may move on instead of waiting."""
+class MovableClock(SystemClock):
+    """The machine's clock, which a story may move on instead of waiting."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
-        self._wall_ahead = 0.0
+        super().__init__()
+        self._moved_by = 0.0
 
-    def monotonic(self) -> float:
-        return time.monotonic() + self._ahead
-
-    def wall(self) -> float:
-        return time.time() + self._ahead + self._wall_ahead
+    def now(self) -> float:
+        return super().now() + self._moved_by
 
     def advance(self, seconds: float) -> None:
-        self._ahead += seconds
+        self._moved_by += seconds
 
     def shows(self, instant: str) -> None:
-        """Set the wall clock to an ISO 8601 instant."""
-        self._wall_ahead = datetime.fromisoformat(instant).timestamp() - time.time() - self._ahead
+        """Set the clock to an ISO 8601 instant."""
+        self._moved_by += datetime.fromisoformat(instant).timestamp() - self.now()
 
 
 class Visitor:
@@ -217,8 +215,8 @@ class Visitors:
 
     async def come(self, base: str = "", **options: Any) -> Visitor:
         """A new person with a browser of their own, on a wide screen unless the options say otherwise."""
-        wishes = {**DESKTOP, "locale": "en-GB", **options}
-        context = await self._browser.new_context(**wishes)
+        chosen = {**DESKTOP, "locale": "en-GB", **options}
+        context = await self._browser.new_context(**chosen)
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.on("console", self._note)
@@ -264,7 +262,7 @@ class Line:
         await asyncio.gather(*self._carrying, return_exceptions=True)
 
     def leads_to(self, server: str) -> None:
-        """Lead whoever calls from now on to this server."""
+        """Lead new connections to this server from now on."""
         self._server = urlsplit(server)
 
     def cut(self) -> None:

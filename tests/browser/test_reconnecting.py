@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Route, WebSocket, expect
 
 from tests.browser.stories import LOST_CONNECTION, Line, MovableClock, Visitor, Visitors
 from tests.web.guest import GENEROUS, Guest, serving
@@ -192,6 +192,24 @@ async def test_a_page_open_twice_is_used_in_the_newer_window(visitors: Visitors,
     await twin.hang_up()
     await ann.follows("Use it here")
     await ann.sees_people("Ann")
+
+
+async def test_a_page_whose_browser_has_lost_its_cookie_asks_to_be_loaded_anew(visitors: Visitors, line: Line) -> None:
+    """Issue 11, line 16: it does not go on trying, since the server would refuse it each time."""
+    ann = await visitors.come(line.url)
+    await ann.page.clock.install()
+    await ann.enters_the_lobby("Ann")
+    await ann.page.context.clear_cookies()
+    line.cut()
+    line.mend()
+    await ann.sees("This page has expired.")
+    tries: list[WebSocket] = []
+    ann.page.on("websocket", lambda socket: tries.append(socket))
+    await ann.page.clock.fast_forward(60_000)
+    await ann.has_network_again()
+    assert tries == []
+    await ann.follows("Load the page anew")
+    await ann.is_at_the_door()
 
 
 async def twin_of(visitor: Visitor, url: str) -> Guest:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from tests.browser.stories import LOST_CONNECTION, MovableClock, Visitor, Visitors
+from tests.browser.stories import LISTEN_TO_STATUSES, LOST_CONNECTION, MovableClock, Visitor, Visitors
 from tests.web.guest import GENEROUS, serving
 
 pytestmark = pytest.mark.browser
@@ -139,6 +139,18 @@ async def test_a_block_after_the_talk_is_confirmed(visitors: Visitors) -> None:
     await ann.presses("Only block")
     await ann.sees("You two will not meet again")
     await expect(ann.page.locator("#told")).to_have_attribute("role", "status")
+
+
+async def test_a_block_that_comes_too_late_is_not_confirmed(visitors: Visitors, clock: MovableClock) -> None:
+    """Issue 11, line 4: the server says what has become of it."""
+    ann, _ = await ann_and_bea(visitors)
+    await ann.leaves_by("Stop")
+    clock.advance(601)
+    await ann.presses("Report or block Bea")
+    await ann.page.evaluate(LISTEN_TO_STATUSES)
+    await ann.presses("Only block")
+    await ann.sees("That talk is too long ago.")
+    assert await ann.page.evaluate("heard") == ["That talk is too long ago."]
 
 
 async def test_ten_minutes_after_a_talk_nobody_can_be_reported_any_more(visitors: Visitors) -> None:

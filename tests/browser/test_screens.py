@@ -1,7 +1,8 @@
 """Every screen on every device: nothing too wide, too small, too dark, or jumping about while it loads."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -9,9 +10,19 @@ import pytest
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.browser.stories import DESKTOP, NO_SUCH_PAGE, PHONE, Visitor, Visitors
+from quart_chat.delivery.close_codes import CloseCode
+from tests.browser.stories import DESKTOP, NO_SUCH_PAGE, PHONE, MovableClock, Visitor, Visitors
+from tests.web.guest import GENEROUS, serving
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+async def url(clock: MovableClock) -> AsyncIterator[str]:
+    """A site where one report makes a ban."""
+    async with serving(replace(GENEROUS, reporters_for_a_ban=1, contact_email="help@chat.example")) as address:
+        yield address
+
 
 LONG_NAME = "Bob of the Longest Names"  # no name has more than these 24 characters
 
@@ -130,10 +141,29 @@ async def question_before_leaving(visitors: Visitors, device: dict[str, Any]) ->
     return ann
 
 
+async def ban(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    ann = await search(visitors, device)
+    bob = await (await visitors.come()).finds_a_stranger("Bob")
+    await bob.talks_with("Ann")
+    await bob.page.get_by_role("button", name="Report", exact=True).click()
+    await bob.presses("Send report")
+    await ann.sees("You are banned")
+    return ann
+
+
+async def expired_page(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """Which its browser has no cookie for."""
+    ann = await visitors.come(**device)
+    await ann.page.route_web_socket("**/ws?**", lambda socket: socket.close(code=CloseCode.UNKNOWN_PAGE))
+    await ann.opens("/text")
+    await ann.sees("This page has expired.")
+    return ann
+
+
 SCENES = (
     *(home, safety, missing_room, door, lobby, people_of_the_lobby),
     *(room, invitation, search, talk, search_after_a_talk, talk_after_another),
-    *(door_after_a_talk, report, question_before_leaving),
+    *(door_after_a_talk, report, question_before_leaving, ban, expired_page),
 )
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 every_wide_scene = pytest.mark.parametrize("scene", (home, lobby, room, talk), ids=lambda scene: scene.__name__)

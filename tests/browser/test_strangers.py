@@ -38,6 +38,18 @@ async def test_who_looks_sees_how_many_others_do_and_meets_the_next_one(ann: Vis
     await bob.talks_with("Ann")
 
 
+async def test_who_looks_is_not_counted_at_a_door_of_its_own(ann: Visitor) -> None:
+    """Issue 11, line 6: neither in another tab nor after a reload, when the old page goes after the new one came."""
+    await ann.finds_a_stranger("Ann")
+    await ann.looks_for_a_stranger()
+    tab = await (await ann.opens_another_tab()).opens("/text")
+    await tab.sees("Nobody is looking right now")
+    await ann.reloads()
+    await ann.looks_for_a_stranger()
+    await ann.presses("Stop")
+    await ann.sees("Nobody is looking right now")
+
+
 async def test_two_who_may_not_meet_yet_see_each_other_counted(ann: Visitor, bob: Visitor) -> None:
     """Issue 11, line 6."""
     await they_meet(ann, bob)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from quart_chat.domain.avatars import emoji_for
 from quart_chat.domain.names import ADJECTIVES, ANIMALS, friendly_name
-from quart_chat.domain.text import MAX_NAME, clean_name, numbered
+from quart_chat.domain.text import MAX_NAME, clean_name
+from tests.domain.namesakes import numbered
 
 
 def test_there_are_enough_names_for_a_full_lobby() -> None:

@@ -85,7 +85,7 @@ def test_an_address_is_told_only_to_whom_it_may_be(text: str, told: set[Addresse
     assert {addresses for addresses in Addresses if passed_on(text, addresses)} == told
 
 
-def test_whoever_hides_tells_relays_alone_and_only_neighbours_tell_what_is_inside() -> None:
+def test_a_hidden_visitor_tells_relays_alone_and_only_neighbours_tell_inner_addresses() -> None:
     assert addresses_for(relay=True, same_network=False) is Addresses.RELAY
     assert addresses_for(relay=True, same_network=True) is Addresses.NEAR_RELAY
     assert addresses_for(relay=False, same_network=False) is Addresses.PUBLIC

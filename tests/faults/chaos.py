@@ -1,6 +1,7 @@
-"""A TCP proxy between guests and the server that misbehaves when a test says so."""
+"""A TCP proxy between clients and a server that misbehaves when a test says so."""
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import Coroutine
@@ -18,14 +19,40 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger: closing sen
 class Link:
     """One connection through the proxy: its two ends, and when a byte last passed."""
 
-    guest: asyncio.StreamWriter
+    client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     heard: float
     passing: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def freeze(self) -> None:
+        """Swallow everything, the end of the connection too: a line that is dead and does not know it."""
+        self.passing.clear()
+
+    def thaw(self) -> None:
+        """Let what was swallowed pass, and all that follows."""
+        self.passing.set()
+
     def cut(self) -> None:
-        for end in (self.guest, self.server):
+        """End it on both sides."""
+        for end in (self.client, self.server):
             end.transport.abort()
+
+    def reset(self) -> None:
+        """End it on both sides with RST."""
+        for end in (self.client, self.server):
+            with suppress(OSError):  # closed already
+                end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.cut()
+
+    def hang_up(self) -> None:
+        """End it on both sides with FIN, and no close frame."""
+        self.client.close()
+        self.server.close()
+
+    def half_close(self) -> None:
+        """Tell the server that the client will send no more, while it still listens."""
+        with suppress(OSError, RuntimeError):  # closed already
+            self.server.write_eof()
 
 
 class ChaosProxy:
@@ -60,16 +87,21 @@ class ChaosProxy:
         return len(self._links)
 
     def freeze(self) -> None:
-        """Swallow everything, the ends of connections too: a line that is dead and does not know it."""
+        """Freeze all connections, also those to come."""
         self._frozen = True
         for link in self._links:
-            link.passing.clear()
+            link.freeze()
 
     def thaw(self) -> None:
-        """Let what was swallowed pass, and all that follows."""
+        """Thaw all connections."""
         self._frozen = False
         for link in self._links:
-            link.passing.set()
+            link.thaw()
+
+    def heal(self) -> None:
+        """Forward everything at once again."""
+        self.delay, self.bytes_per_second = 0.0, None
+        self.thaw()
 
     def cut(self) -> None:
         """End all connections on both sides."""
@@ -79,21 +111,27 @@ class ChaosProxy:
     def reset(self) -> None:
         """End all connections on both sides with RST."""
         for link in list(self._links):
-            for end in (link.guest, link.server):
-                with suppress(OSError):  # closed already
-                    end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            link.cut()
+            link.reset()
 
     def hang_up(self) -> None:
         """End all connections on both sides with FIN, and no close frame."""
         for link in list(self._links):
-            link.guest.close()
-            link.server.close()
+            link.hang_up()
 
     def half_close(self) -> None:
-        """Tell the server that the guests will send no more, while they still listen."""
+        """Tell the server that the clients will send no more, while they still listen."""
         for link in list(self._links):
-            link.server.write_eof()
+            link.half_close()
+
+    async def break_some(self, chance: random.Random) -> None:
+        """Break one connection after the other, or let it stall for a moment, until this is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(chance.uniform(0.0, 0.1))
+            if links := list(self._links):
+                link = chance.choice(links)
+                chance.choice([link.cut, link.reset, link.hang_up, link.half_close, link.freeze, link.freeze])()
+                loop.call_later(chance.uniform(0.0, 0.5), link.thaw)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._start(self._connect(reader, writer))
@@ -104,19 +142,21 @@ class ChaosProxy:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _connect(self, from_guest: asyncio.StreamReader, to_guest: asyncio.StreamWriter) -> None:
+    async def _connect(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         try:
             from_server, to_server = await asyncio.open_connection(sock=await self._dial(), limit=PIECE)
         except OSError:
-            to_guest.transport.abort()
+            to_client.transport.abort()
             return
-        link = Link(to_guest, to_server, asyncio.get_running_loop().time())
+        link = Link(to_client, to_server, asyncio.get_running_loop().time())
         self._links.add(link)
         if not self._frozen:
             link.passing.set()
         idling = self._start(self._watch(link))
         try:
-            await asyncio.gather(self._forward(link, from_guest, to_server), self._forward(link, from_server, to_guest))
+            await asyncio.gather(
+                self._forward(link, from_client, to_server), self._forward(link, from_server, to_client)
+            )
         finally:
             idling.cancel()
             self._links.discard(link)
@@ -152,3 +192,14 @@ class ChaosProxy:
                 link.cut()
                 return
             await asyncio.sleep(self.idle_limit - silent)
+
+
+async def misbehave(line: ChaosProxy, chance: random.Random) -> None:
+    """Do one of the things lines do, for a moment."""
+    line.delay = chance.choice([0.0, 0.0, 0.01, 0.03])
+    line.bytes_per_second = chance.choice([None, None, None, 200_000])
+    breaks = [line.reset, line.hang_up, line.half_close, line.freeze]
+    happening = chance.choice([*breaks, line.thaw, line.thaw, None, None])
+    if happening:
+        happening()
+    await asyncio.sleep(chance.uniform(0.0, 0.05))

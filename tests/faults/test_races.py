@@ -1,4 +1,4 @@
-"""Two things at the same moment: whichever the server sees first, nobody is left halfway."""
+"""Two things at the same moment: in either order nobody is left halfway."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults.history import Crowd, Witness
+from tests.faults.clients import Clients
+from tests.faults.history import HistoryClient
 
 pytestmark = pytest.mark.faults
 
@@ -25,42 +26,42 @@ async def at_once(*doings: Coroutine[Any, Any, object]) -> None:
     await asyncio.gather(*map(do, doings))
 
 
-async def tabs(crowd: Crowd, number: int) -> list[Witness]:
+async def tabs(clients: Clients, number: int) -> list[HistoryClient]:
     """Tabs of one browser: with nobody else there they meet at once, however often they have met."""
-    first = await crowd.guest("/text")
-    return [first, *[await crowd.guest("/text", cookies=first.cookies) for _ in range(number - 1)]]
+    first = await clients.guest("/text")
+    return [first, *[await clients.guest("/text", cookies=first.cookies) for _ in range(number - 1)]]
 
 
-async def waits(guest: Witness) -> None:
+async def wait_for_a_stranger(guest: HistoryClient) -> None:
     await guest.send(do="seek", name="Guest", agreed="yes")
     await guest.is_at("waiting")
 
 
-async def settle(*guests: Witness) -> None:
+async def settle(*guests: HistoryClient) -> None:
     """Wait until the server has done all that was asked for, and everybody has heard of it."""
-    for _ in range(2):  # the second time for what the others' wishes have caused
+    for _ in range(2):  # the second time for what the requests of the others have caused
         await asyncio.gather(*(guest.is_up_to_date() for guest in guests))
 
 
-def assert_no_half_match(*guests: Witness) -> None:
+def assert_no_half_match(*guests: HistoryClient) -> None:
     """Everybody who talks does so with exactly one other, who talks with them."""
     rooms = [guest.room for guest in guests if guest.at == "talk"]
     assert all(rooms.count(room) == 2 for room in rooms), rooms
     assert all(guest.at in ("talk", "waiting", "door") for guest in guests)
 
 
-async def go_to_the_door(*guests: Witness) -> None:
+async def go_to_the_door(*guests: HistoryClient) -> None:
     for guest in guests:
         await guest.send(do="stop", room=guest.room)
         await settle(*guests)
     assert [guest.at for guest in guests] == ["door"] * len(guests)
 
 
-async def test_a_match_and_a_stop_at_once(crowd: Crowd) -> None:
-    ann, bob = await tabs(crowd, 2)
+async def test_a_match_and_a_stop_at_once(clients: Clients) -> None:
+    ann, bob = await tabs(clients, 2)
     endings = set()
     for _ in range(ROUNDS):
-        await waits(ann)
+        await wait_for_a_stranger(ann)
         await at_once(bob.send(do="seek", name="Bob", agreed="yes"), ann.send(do="stop", room=""))
         await settle(ann, bob)
         assert_no_half_match(ann, bob)
@@ -69,10 +70,10 @@ async def test_a_match_and_a_stop_at_once(crowd: Crowd) -> None:
     assert endings <= {("door", "waiting"), ("talk", "talk")}
 
 
-async def test_a_match_and_a_drop_at_once(crowd: Crowd) -> None:
-    ann, bob = await tabs(crowd, 2)
+async def test_a_match_and_a_drop_at_once(clients: Clients) -> None:
+    ann, bob = await tabs(clients, 2)
     for _ in range(ROUNDS):
-        await waits(ann)
+        await wait_for_a_stranger(ann)
         await at_once(bob.send(do="seek", name="Bob", agreed="yes"), ann.drop())
         await ann.comes_back()
         await ann.is_at("talk")
@@ -82,8 +83,8 @@ async def test_a_match_and_a_drop_at_once(crowd: Crowd) -> None:
         await go_to_the_door(ann, bob)
 
 
-async def test_many_who_seek_at_once_meet_two_by_two(crowd: Crowd) -> None:
-    guests = await tabs(crowd, 11)
+async def test_many_who_seek_at_once_meet_two_by_two(clients: Clients) -> None:
+    guests = await tabs(clients, 11)
     for _ in range(ROUNDS // 10):
         await at_once(*(guest.send(do="seek", name="Guest", agreed="yes") for guest in guests))
         await settle(*guests)
@@ -92,9 +93,9 @@ async def test_many_who_seek_at_once_meet_two_by_two(crowd: Crowd) -> None:
         await go_to_the_door(*guests)
 
 
-async def test_both_press_next_at_once(crowd: Crowd) -> None:
-    ann, bob = await tabs(crowd, 2)
-    await waits(ann)
+async def test_both_press_next_at_once(clients: Clients) -> None:
+    ann, bob = await tabs(clients, 2)
+    await wait_for_a_stranger(ann)
     await bob.send(do="seek", name="Guest", agreed="yes")
     for _ in range(ROUNDS):
         await ann.is_at("talk")
@@ -103,17 +104,17 @@ async def test_both_press_next_at_once(crowd: Crowd) -> None:
         await at_once(*(guest.send(do="next", room=guest.room) for guest in (ann, bob)))
 
 
-async def test_a_room_that_dies_while_somebody_enters(crowd: Crowd) -> None:
+async def test_a_room_that_dies_while_somebody_enters(clients: Clients) -> None:
     endings = set()
-    async with httpx.AsyncClient(base_url=crowd.base) as client:
+    async with httpx.AsyncClient(base_url=clients.base) as http:
         for _ in range(ROUNDS // 4):
-            code = (await client.post("/api/rooms")).json()["code"]
-            ann = await (await crowd.guest(f"/room/{code}")).enter("Ann")
-            bob = await crowd.guest(f"/room/{code}")
+            code = (await http.post("/api/rooms")).json()["code"]
+            ann = await (await clients.guest(f"/room/{code}")).enter("Ann")
+            bob = await clients.guest(f"/room/{code}")
             await at_once(ann.send(do="leave", room=ann.room), bob.send(do="enter", name="Bob"))
             await settle(ann, bob)
             assert ann.at == "door"
-            rooms = await client.get(f"/api/rooms/{code}")
+            rooms = await http.get(f"/api/rooms/{code}")
             if bob.at == "talk":
                 assert rooms.json()["people"] == 1
             else:

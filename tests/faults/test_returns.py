@@ -1,4 +1,4 @@
-"""Whoever comes back finds the place it left, or is told honestly that it is gone; twice at once is still one."""
+"""Somebody who comes back finds the place it left, or is told that it is gone; twice at once is still one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,11 +8,14 @@ import httpx
 import pytest
 
 from quart_chat import hypercorn_patches
-from quart_chat.chat import PARTNER_WAIT, RESUME_WINDOW, SHOWN_AWAY_AFTER
-from quart_chat.domain.rooms import LOBBY, LOG_LENGTH
+from quart_chat.domain.rooms import LOG_LENGTH
+from quart_chat.domain.spaces import LOBBY
+from quart_chat.domain.timing import PARTNER_WAIT, RESUME_WINDOW, SHOWN_AWAY_AFTER
 from quart_chat.settings import Settings
-from tests.faults.history import Crowd, Witness, check_history
-from tests.town import TownClock
+from tests.clock import FakeClock
+from tests.faults.checks import check_history
+from tests.faults.clients import Clients
+from tests.faults.history import HistoryClient
 from tests.web.guest import GENEROUS
 from tests.web.test_server import until
 
@@ -37,58 +40,58 @@ def settings() -> Settings:
 class Scene:
     """Ann, who will be away, and Bob, who will not, if there is a Bob."""
 
-    ann: Witness
-    bob: Witness | None = None
+    ann: HistoryClient
+    bob: HistoryClient | None = None
 
 
-async def at_the_door(crowd: Crowd) -> Scene:
-    return Scene(await crowd.guest("/text"))
+async def at_the_door(clients: Clients) -> Scene:
+    return Scene(await clients.guest("/text"))
 
 
-async def queued(crowd: Crowd) -> Scene:
-    ann = await crowd.guest("/text")
+async def queued(clients: Clients) -> Scene:
+    ann = await clients.guest("/text")
     await ann.seek("Ann")
     return Scene(ann)
 
 
-async def talking(crowd: Crowd) -> Scene:
-    return Scene(*await crowd.strangers())
+async def talking(clients: Clients) -> Scene:
+    return Scene(*await clients.strangers())
 
 
-async def typing(crowd: Crowd) -> Scene:
-    ann, bob = await crowd.strangers()
+async def typing(clients: Clients) -> Scene:
+    ann, bob = await clients.strangers()
     await ann.send(do="typing", room=ann.room)
     await bob.sees("is typing")
     return Scene(ann, bob)
 
 
-async def offering_a_call(crowd: Crowd) -> Scene:
-    ann, bob = await crowd.strangers("video")
+async def offering_a_call(clients: Clients) -> Scene:
+    ann, bob = await clients.strangers("video")
     await ann.send(do="signal", room=ann.room, page="12345678-aaaa", description=OFFER)
     await bob.sees('"description"')
     return Scene(ann, bob)
 
 
-async def owning_a_room(crowd: Crowd) -> Scene:
-    path = await new_room(crowd)
-    ann = await (await crowd.guest(path)).enter("Ann")
-    return Scene(ann, await (await crowd.guest(path)).enter("Bob"))
+async def owning_a_room(clients: Clients) -> Scene:
+    path = await new_room(clients)
+    ann = await (await clients.guest(path)).enter("Ann")
+    return Scene(ann, await (await clients.guest(path)).enter("Bob"))
 
 
-async def last_in_a_room(crowd: Crowd) -> Scene:
-    return Scene(await (await crowd.guest(await new_room(crowd))).enter("Ann"))
+async def last_in_a_room(clients: Clients) -> Scene:
+    return Scene(await (await clients.guest(await new_room(clients))).enter("Ann"))
 
 
-async def in_the_lobby(crowd: Crowd) -> Scene:
-    return Scene(await crowd.in_lobby("Ann"), await crowd.in_lobby("Bob"))
+async def in_the_lobby(clients: Clients) -> Scene:
+    return Scene(await clients.in_lobby("Ann"), await clients.in_lobby("Bob"))
 
 
-async def new_room(crowd: Crowd) -> str:
-    async with httpx.AsyncClient(base_url=crowd.base) as client:
-        return f"/room/{(await client.post('/api/rooms')).json()['code']}"
+async def new_room(clients: Clients) -> str:
+    async with httpx.AsyncClient(base_url=clients.base) as http:
+        return f"/room/{(await http.post('/api/rooms')).json()['code']}"
 
 
-SCENES: list[Callable[[Crowd], Awaitable[Scene]]] = [
+SCENES: list[Callable[[Clients], Awaitable[Scene]]] = [
     at_the_door,
     queued,
     talking,
@@ -101,28 +104,28 @@ SCENES: list[Callable[[Crowd], Awaitable[Scene]]] = [
 PAIRS = {talking, typing, offering_a_call}
 
 
-def place_after(scene: Callable[[Crowd], Awaitable[Scene]], away: float) -> str:
-    """Where who comes back from a scene after so many seconds must find itself."""
+def place_after(scene: Callable[[Clients], Awaitable[Scene]], away: float) -> str:
+    """Where somebody must be who comes back to a scene after so many seconds."""
     if scene is at_the_door:
         return "door"
     if away <= (PARTNER_WAIT if scene in PAIRS else RESUME_WINDOW):
         return "waiting" if scene is queued else "talk"
-    # A talk of strangers may still be read by who was away for too long.
+    # A talk of strangers may still be read by somebody who was away for too long.
     return "ended" if scene in PAIRS or scene is queued else "door"
 
 
 @pytest.mark.parametrize("away", AWAY)
 @pytest.mark.parametrize("arrange", SCENES, ids=lambda arrange: arrange.__name__)
-async def test_who_comes_back_is_where_it_was_or_knows_why_not(
-    crowd: Crowd, clock: TownClock, arrange: Callable[[Crowd], Awaitable[Scene]], away: float
+async def test_a_returning_visitor_is_where_it_was_or_is_told_why_not(
+    clients: Clients, clock: FakeClock, arrange: Callable[[Clients], Awaitable[Scene]], away: float
 ) -> None:
-    scene = await arrange(crowd)
+    scene = await arrange(clients)
     ann, bob, expected = scene.ann, scene.bob, place_after(arrange, away)
     room = ann.room
     await drops(ann)
     if bob:
         await bob.say("while you were away")
-        await bob.has_no_answer_left_to_get()
+        await bob.has_all_answers()
         await notices_the_absence(bob, clock, away, arrange in PAIRS)
     else:
         await passes(clock, away)
@@ -139,7 +142,7 @@ async def test_who_comes_back_is_where_it_was_or_knows_why_not(
         assert "You were away for too long" in ann.shown
 
 
-async def notices_the_absence(bob: Witness, clock: TownClock, away: float, is_pair: bool) -> None:
+async def notices_the_absence(bob: HistoryClient, clock: FakeClock, away: float, is_pair: bool) -> None:
     """Let this time pass; Bob is told after 5 seconds, and of the end when there is one, each once."""
     bob.forgets()
     if away > SHOWN_AWAY_AFTER:
@@ -153,21 +156,21 @@ async def notices_the_absence(bob: Witness, clock: TownClock, away: float, is_pa
         assert bob.at == ("waiting" if is_pair else "talk")
 
 
-async def drops(guest: Witness) -> None:
+async def drops(guest: HistoryClient) -> None:
     """Lose the connection, and let the server notice it."""
     connections = len(hypercorn_patches.Connection.open)
     await guest.drop()
     await until(lambda: len(hypercorn_patches.Connection.open) < connections)
 
 
-async def passes(clock: TownClock, seconds: float) -> None:
+async def passes(clock: FakeClock, seconds: float) -> None:
     """Let time pass, and the server notice it."""
     clock.seconds += seconds
     await asyncio.sleep(0.05)  # several ticks of the server
 
 
-async def test_a_call_is_taken_up_again_by_who_comes_back(crowd: Crowd) -> None:
-    ann, _ = await crowd.strangers("video")
+async def test_a_call_begins_again_for_a_returning_visitor(clients: Clients) -> None:
+    ann, _ = await clients.strangers("video")
     await ann.sees('{"call"')
     await ann.drop()
     ann.forgets()
@@ -175,8 +178,8 @@ async def test_a_call_is_taken_up_again_by_who_comes_back(crowd: Crowd) -> None:
     await ann.sees('{"call"')
 
 
-async def test_who_comes_back_keeps_its_place_in_the_queue(crowd: Crowd) -> None:
-    ann, bob = await crowd.guest("/text"), await crowd.guest("/text")
+async def test_a_returning_visitor_keeps_its_place_in_the_queue(clients: Clients) -> None:
+    ann, bob = await clients.guest("/text"), await clients.guest("/text")
     await ann.seek("Ann")
     await drops(ann)
     await bob.seek("Bob")
@@ -187,31 +190,31 @@ async def test_who_comes_back_keeps_its_place_in_the_queue(crowd: Crowd) -> None
     assert ann.room == bob.room
 
 
-async def test_a_room_ends_when_its_last_visitor_stays_away(crowd: Crowd, clock: TownClock) -> None:
-    path = await new_room(crowd)
-    ann = await (await crowd.guest(path)).enter("Ann")
+async def test_a_room_ends_when_its_last_visitor_stays_away(clients: Clients, clock: FakeClock) -> None:
+    path = await new_room(clients)
+    ann = await (await clients.guest(path)).enter("Ann")
     await drops(ann)
-    async with httpx.AsyncClient(base_url=crowd.base) as client:
+    async with httpx.AsyncClient(base_url=clients.base) as client:
         await passes(clock, WITHIN_THE_WINDOW)
         assert (await client.get(path)).status_code == 200
         await passes(clock, TOO_LONG)
         assert (await client.get(path)).status_code == 404
 
 
-async def test_who_is_matched_while_its_line_is_dead_sees_the_new_talk_from_its_first_word(crowd: Crowd) -> None:
-    ann, bob = await crowd.strangers()
+async def test_somebody_matched_while_its_line_is_dead_sees_the_new_talk_from_its_first_word(clients: Clients) -> None:
+    ann, bob = await clients.strangers()
     for number in range(3):
         await ann.say(f"for Bob {number}")
-    await ann.has_no_answer_left_to_get()
+    await ann.has_all_answers()
     assert ann._socket
     ann._socket.transport.pause_reading()  # a line that is dead and does not know it
     await bob.send(do="stop", room=bob.room)
     await bob.is_at("door")
-    cid = await crowd.guest("/text")
+    cid = await clients.guest("/text")
     await cid.seek("Cid")
     await cid.is_at("talk")
     await cid.say("hello Ann")
-    await cid.has_no_answer_left_to_get()
+    await cid.has_all_answers()
     ann._socket.transport.abort()
     await ann.is_closed()
     await ann.comes_back()
@@ -220,38 +223,39 @@ async def test_who_is_matched_while_its_line_is_dead_sees_the_new_talk_from_its_
     assert await check_history([ann, cid], cid.room) == ["hello Ann", "hello Cid"]
 
 
-async def test_who_missed_more_than_the_room_keeps_is_told_once(crowd: Crowd) -> None:
-    ann, bob = await crowd.in_lobby("Ann"), await crowd.in_lobby("Bob")
+async def test_a_visitor_that_missed_more_than_the_room_keeps_is_told_once(clients: Clients) -> None:
+    ann, bob = await clients.in_lobby("Ann"), await clients.in_lobby("Bob")
     await ann.say("before")
-    await ann.has_no_answer_left_to_get()
+    await ann.has_all_answers()
     await ann.drop()
     for number in range(LOG_LENGTH + 1):
         await bob.say(f"message {number}")
-    await bob.has_no_answer_left_to_get()
+    await bob.has_all_answers()
     for _ in range(2):
         await ann.comes_back()
         await ann.sees(f"message {LOG_LENGTH}")
         await ann.is_up_to_date()
-        assert ann.gaps == 1
-    assert not ann.complaints
+        assert len(ann.gaps) == 1
+    assert not ann.violations
     assert len(ann.seen[LOBBY]) == 1 + LOG_LENGTH
 
 
-async def test_a_reloaded_page_is_told_what_the_room_no_longer_keeps(crowd: Crowd) -> None:
-    ann, bob = await crowd.in_lobby("Ann"), await crowd.in_lobby("Bob")
+async def test_a_reloaded_page_is_told_what_the_room_no_longer_keeps(clients: Clients) -> None:
+    ann, bob = await clients.in_lobby("Ann"), await clients.in_lobby("Bob")
     for number in range(LOG_LENGTH + 60):
         await bob.say(f"message {number}")
-    await bob.has_no_answer_left_to_get()
-    again = await ann.reloads()
+    await bob.has_all_answers()
+    again = await clients.reload(ann)
     await again.is_at("talk")
     await again.is_up_to_date()
-    assert again.gaps == 1
-    await again.hang_up()
+    assert len(again.gaps) == 1
 
 
 @pytest.mark.parametrize("away", AWAY)
-async def test_who_is_banned_stays_so_however_often_it_comes_back(clock: TownClock, crowd: Crowd, away: float) -> None:
-    ann, bob = await crowd.strangers()
+async def test_a_banned_visitor_stays_banned_however_often_it_comes_back(
+    clock: FakeClock, clients: Clients, away: float
+) -> None:
+    ann, bob = await clients.strangers()
     await bob.send(do="report", room=bob.room, reason="hate", words="")
     await ann.sees("you cannot come in until")
     await drops(ann)
@@ -260,24 +264,23 @@ async def test_who_is_banned_stays_so_however_often_it_comes_back(clock: TownClo
     await ann.comes_back()
     await ann.send(do="seek", name="Ann", agreed="yes")
     await ann.sees("you cannot come in until")
-    assert ann.at == "door"
+    assert ann.at == "banned"
 
 
-async def test_the_newer_of_two_sockets_gets_everything_once_and_the_older_nothing(crowd: Crowd) -> None:
-    ann, bob = await crowd.in_lobby("Ann"), await crowd.in_lobby("Bob")
-    newer = await ann.opens_a_second_socket()
+async def test_the_newer_of_two_sockets_gets_everything_once_and_the_older_nothing(clients: Clients) -> None:
+    ann, bob = await clients.in_lobby("Ann"), await clients.in_lobby("Bob")
+    newer = await clients.second_socket(ann)
     assert await ann.is_closed() == 4409
     ann.forgets()
     for number in range(20):
         await bob.say(f"message {number}")
     assert len(await check_history([newer, bob], LOBBY)) == 20
     assert ann.shown == ""
-    await newer.hang_up()
 
 
-async def test_two_tabs_of_one_browser_are_two_visitors(crowd: Crowd) -> None:
-    ann = await crowd.in_lobby("Ann")
-    other = await crowd.guest("/lobby", cookies=ann.cookies)
+async def test_two_tabs_of_one_browser_are_two_visitors(clients: Clients) -> None:
+    ann = await clients.in_lobby("Ann")
+    other = await clients.guest("/lobby", cookies=ann.cookies)
     await other.enter("Ann")
     await other.say("from the second tab")
     await ann.sees("from the second tab")
@@ -286,8 +289,8 @@ async def test_two_tabs_of_one_browser_are_two_visitors(crowd: Crowd) -> None:
     await check_history([ann, other], LOBBY)
 
 
-async def test_one_message_on_two_sockets_and_after_a_return_is_one(crowd: Crowd) -> None:
-    ann, bob = await crowd.in_lobby("Ann"), await crowd.in_lobby("Bob")
+async def test_one_message_on_two_sockets_and_after_a_return_is_one(clients: Clients) -> None:
+    ann, bob = await clients.in_lobby("Ann"), await clients.in_lobby("Bob")
     key = await ann.say("only once")
     for _ in range(3):
         await ann.comes_back()
@@ -298,20 +301,20 @@ async def test_one_message_on_two_sockets_and_after_a_return_is_one(crowd: Crowd
     assert await check_history([ann, bob], LOBBY) == ["only once", "and then"]
 
 
-async def test_what_was_written_for_a_stranger_who_went_never_reaches_the_next(crowd: Crowd) -> None:
-    ann, bob = await crowd.strangers()
+async def test_a_message_for_a_stranger_who_has_left_never_reaches_the_next(clients: Clients) -> None:
+    ann, bob = await clients.strangers()
     old = ann.room
     await ann.drop()
     key = await ann.say("for Bob only")
     await bob.send(do="stop", room=bob.room)
     await bob.is_at("door")
-    cid = await crowd.guest("/text")
+    cid = await clients.guest("/text")
     await cid.seek("Cid")
     await cid.is_at("waiting")
     await ann.comes_back()
     await ann.is_at("talk")
     await cid.is_at("talk")
-    await ann.has_no_answer_left_to_get()
+    await ann.has_all_answers()
     assert key in ann.refused
     await cid.is_up_to_date()
     assert "for Bob only" not in cid.shown + bob.shown

@@ -6,24 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quart_chat.domain.limits import LONGEST_WAIT, Bucket, GrowingWait, Ledger, Limit
+from quart_chat.domain.limits import Bucket, GrowingWait, Ledger, Limit
+from quart_chat.domain.timing import LONGEST_WAIT
 from quart_chat.settings import BadSetting, Settings
 from quart_chat.web.address_limits import AddressLimits
+from tests.clock import FakeClock
 from tests.web.guest import Company, Guest, serving
-
-
-class StillClock:
-    """A clock that stands until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
-
 
 TIGHT = Settings(
     sockets_per_address=2, handshakes_per_minute=4, rooms_per_minute=1, wrong_codes_per_minute=2, sockets_per_process=3
@@ -31,12 +19,12 @@ TIGHT = Settings(
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def limits(clock: StillClock) -> AddressLimits:
+def limits(clock: FakeClock) -> AddressLimits:
     return AddressLimits(TIGHT, b"key", clock)
 
 
@@ -48,12 +36,12 @@ def test_an_address_has_so_many_sockets_and_gets_a_free_place_back(limits: Addre
     assert limits.open_socket("ann")
 
 
-def test_an_address_that_comes_too_often_waits(limits: AddressLimits, clock: StillClock) -> None:
+def test_an_address_that_comes_too_often_waits(limits: AddressLimits, clock: FakeClock) -> None:
     for _ in range(4):
         assert limits.open_socket("ann")
         limits.close_socket("ann")
     assert not limits.open_socket("ann")
-    clock.now += 15.0
+    clock.seconds += 15.0
     assert limits.open_socket("ann")
 
 
@@ -66,18 +54,18 @@ def test_the_process_is_full_at_its_limit(limits: AddressLimits) -> None:
     assert not limits.is_full()
 
 
-def test_guessing_codes_waits_longer_each_time_and_is_forgiven(limits: AddressLimits, clock: StillClock) -> None:
+def test_guessing_codes_waits_longer_each_time_and_is_forgiven(limits: AddressLimits, clock: FakeClock) -> None:
     waits = []
     for _ in range(6):
         limits.note_wrong_guess("eve")
-        start = clock.now
+        start = clock.now()
         while not limits.may_guess("eve"):
-            clock.now += 0.5
-        waits.append(clock.now - start)
+            clock.seconds += 0.5
+        waits.append(clock.now() - start)
     assert waits[:2] == [0, 0]
     assert waits[2:] == sorted(waits[2:]) and waits[-1] >= 2 * waits[2] > 0
     assert limits.may_guess("ann")
-    clock.now += 3 * LONGEST_WAIT
+    clock.seconds += 3 * LONGEST_WAIT
     limits.note_wrong_guess("eve")
     assert limits.may_guess("eve")
 

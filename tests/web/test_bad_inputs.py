@@ -20,17 +20,19 @@ from markupsafe import escape
 from websockets.exceptions import ConnectionClosed
 
 from quart_chat.app import SystemClock
-from quart_chat.domain.rooms import LOBBY
+from quart_chat.domain.spaces import LOBBY, Kind, Place
 from quart_chat.settings import Settings
 from quart_chat.web.address_limits import AddressLimits
-from tests.faults.history import Crowd, Witness
+from quart_chat.web.security import new_page
+from tests.faults.clients import Clients
+from tests.faults.history import HistoryClient
 from tests.faults.program import Program, running
 
 T = TypeVar("T")
 Reaction = Callable[["Scene", T], Awaitable[None]]
 
 KEY = "the key that addresses are hashed with"
-MARK = "192.0.2.1"  # the address of whoever ends a chapter of the log
+MARK = "192.0.2.1"  # the address that marks the end of a part of the log
 IN_TIME = 1.0  # seconds for the neighbours' message
 GROWN = 5 * 1024 * 1024  # bytes; the allocator keeps some of what was freed
 
@@ -45,7 +47,7 @@ class Scene:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.url = program.url
-        self.crowd = Crowd(program.url)
+        self.clients = Clients(program.url)
         self._proc = Path(f"/proc/{program.process.pid}")
         self._addresses: Iterator[int] = iter(range(256 * 256))
         self._mark = AddressLimits(Settings(), KEY.encode(), SystemClock()).hash_of(MARK)
@@ -60,16 +62,16 @@ class Scene:
         number = next(self._addresses)
         return f"10.0.{number // 256}.{number % 256}"
 
-    async def guest(self, path: str, address: str = "") -> Witness:
-        return await self.crowd.guest(path, address=address or self.address())
+    async def guest(self, path: str, address: str = "") -> HistoryClient:
+        return await self.clients.guest(path, address=address or self.address())
 
-    async def ann(self) -> Witness:
+    async def ann(self) -> HistoryClient:
         """Somebody in the lobby."""
         ann = await (await self.guest("/lobby")).enter("Ann")
         ann.forgets()
         return ann
 
-    async def pair(self, path: str) -> tuple[Witness, Witness]:
+    async def pair(self, path: str) -> tuple[HistoryClient, HistoryClient]:
         """Two strangers who have met."""
         dot, eve = await self.guest(path), await self.guest(path)
         await dot.seek("Dot")
@@ -100,26 +102,25 @@ class Scene:
             text = f"nobody noticed {next(self._addresses)}"
             await one.say(text)
             await other.sees(text)
-        assert not one.complaints + other.complaints
+        assert not one.violations + other.violations
         one.forgets()
         other.forgets()
 
     async def _log(self) -> list[dict[str, object]]:
         """The lines since this was last asked: all up to the one that a foreign page, come for that, leaves."""
         assert await self.send(handshake({"Origin": "null", "X-Forwarded-For": MARK})) == 403
-        assert self.program.process.stderr
         lines: list[dict[str, object]] = []
-        while (line := json.loads(await self.program.process.stderr.readline())).get("address") != self._mark:
+        while (line := await self.program.next_line()).get("address") != self._mark:
             lines.append(line)
         return lines
 
     async def _everyone_else_goes(self) -> None:
-        for witness in [one for one in self.crowd.witnesses if one not in self.neighbours]:
+        for client in [one for one in self.clients.all if one not in self.neighbours]:
             with suppress(ConnectionClosed):
-                await witness.send(do="stop", room=witness.room)
-                await witness.send(do="leave", room=witness.room)
-            await witness.hang_up()
-            self.crowd.witnesses.remove(witness)
+                await client.send(do="stop", room=client.room)
+                await client.send(do="leave", room=client.room)
+            await client.hang_up()
+            self.clients.all.remove(client)
 
     async def _returns_to(self, before: tuple[dict[str, int], int]) -> None:
         async with asyncio.timeout(10):
@@ -160,13 +161,17 @@ async def scene() -> AsyncIterator[Scene]:
         scene = Scene(program)
         await scene.opens()
         yield scene
-        await scene.crowd.hang_up()
+        await scene.clients.hang_up()
 
 
 def rows(reaction: Reaction[T], table: Mapping[str, T], *logged: str) -> list[Any]:
     """The rows that meet the same reaction, each by what it is, and what is logged of each."""
     name = reaction.__name__.replace("_", " ")
     return [pytest.param(reaction, row, logged, id=f"{what} {name}") for what, row in table.items()]
+
+
+BROWSER = "A" * 22  # what its cookie holds
+PAGE = new_page(BROWSER, Place(Kind.LOBBY, LOBBY), KEY.encode())
 
 
 def handshake(changes: Mapping[str, str | None], path: str = "", method: str = "GET", version: str = "1.1") -> bytes:
@@ -179,9 +184,10 @@ def handshake(changes: Mapping[str, str | None], path: str = "", method: str = "
         "Upgrade": "websocket",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Cookie": f"browser={BROWSER}",
     }
     lines = [f"{name}: {value}" for name, value in {**headers, **changes}.items() if value is not None]
-    target = path or f"/ws?page={'A' * 22}&place=lobby"
+    target = path or f"/ws?page={PAGE}&place=lobby"
     return "\r\n".join((f"{method} {target} HTTP/{version}", *lines, "", "")).encode("latin-1")
 
 
@@ -257,17 +263,17 @@ async def is_shown_as_text(scene: Scene, row: str | tuple[str, str]) -> None:
     sent, shown = row if isinstance(row, tuple) else (row, row)
     ann = await scene.ann()
     await ann.say(sent)
-    for witness in (ann, *scene.neighbours):
-        await witness.sees(f'<span class="words">{escape(shown)}</span>')
+    for client in (ann, *scene.neighbours):
+        await client.sees(f'<span class="words">{escape(shown)}</span>')
 
 
 async def is_shown_as_a_name(scene: Scene, row: str | tuple[str, str]) -> None:
     sent, shown = row if isinstance(row, tuple) else (row, row)
     ann = await (await scene.guest("/lobby")).enter(sent)
     await ann.say("who am I?")
-    for witness in (ann, *scene.neighbours):
-        await witness.sees(f'<b class="author"><bdi>{escape(shown)}</bdi></b>')
-        assert shown == escape(shown) or shown not in witness.shown
+    for client in (ann, *scene.neighbours):
+        await client.sees(f'<b class="author"><bdi>{escape(shown)}</bdi></b>')
+        assert shown == escape(shown) or shown not in client.shown
 
 
 async def is_refused_as_a_name(scene: Scene, name: str) -> None:
@@ -318,8 +324,8 @@ async def sees_nothing_of_others(scene: Scene, claims: Mapping[str, str]) -> Non
     dot, eve = await scene.pair("/text")
     await dot.say("between us")
     await eve.sees("between us")
-    mallory = await Witness(scene.url, "/text", address=scene.address()).load()
-    scene.crowd.witnesses.append(mallory)
+    mallory = await HistoryClient(scene.url, "/text", address=scene.address()).load()
+    scene.clients.all.append(mallory)
     await mallory.connect(talking="1", room=dot.room, **claims)
     await mallory.sees("You were away for too long")
     assert "between us" not in mallory.shown
@@ -363,12 +369,12 @@ UNREADABLE: dict[str, str | bytes] = {
     "a surrogate as name": '{"do":"enter","name":"\\ud800"}',
     "a surrogate as room": '{"do":"leave","room":"\\ud800"}',
     "a surrogate as key": '{"do":"say","room":"lobby","key":"k234567\\ud800","text":"x"}',
-    "an unknown wish": '{"do":"dance"}',
-    "a number as wish": '{"do":7}',
-    "a list as wish": '{"do":["say"]}',
-    "a prototype as wish": '{"do":"__proto__"}',
-    "a long wish": '{"do":"' + "x" * 10_000 + '"}',
-    "no wish": "{}",
+    "an unknown request": '{"do":"dance"}',
+    "a number as request": '{"do":7}',
+    "a list as request": '{"do":["say"]}',
+    "a prototype as request": '{"do":"__proto__"}',
+    "a long request": '{"do":"' + "x" * 10_000 + '"}',
+    "no request": "{}",
     "an endless room": '{"do":"leave","room":"' + "x" * 65 + '"}',
     "empty bytes": b"",
     "JSON as bytes": b'{"do":"leave","room":"lobby"}',
@@ -583,10 +589,11 @@ NO_PAGES: dict[str, tuple[int, bytes]] = {
         "/ws",
         "/ws?page=",
         "/ws?page=evil",
-        f"/ws?page={'A' * 22}",
-        f"/ws?page={'A' * 22}&place=evil",
-        f"/ws?page={'A' * 22}&place=%ff",
-        f"/ws?page={'A' * 22}&place=room&code=%00",
+        f"/ws?page={PAGE}",
+        f"/ws?page={PAGE}&place=evil",
+        f"/ws?page={PAGE}&place=%ff",
+        f"/ws?page={PAGE}&place=room&code=%00",
+        f"/ws?page={PAGE[1:]}&place=lobby",
         f"/ws?{'a=1&' * 3_000}",
     )
 }
@@ -613,8 +620,8 @@ UPGRADES = {
     "a key that is none": handshake({"Sec-WebSocket-Key": "x"}),
     "a window of letters": handshake({"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits=abc"}),
     "1,000 headers": handshake({f"X-{number}": "y" for number in range(1_000)}),
-    "a cookie that is none": handshake({"Cookie": "browser=\xff\xfe; name=<script>; =; ;"}),
-    "an endless claim": handshake({}, f"/ws?page={'A' * 22}&place=lobby&talking=1&room={'x' * 5_000}"),
+    "junk beside the cookie": handshake({"Cookie": f"browser={'A' * 22}; name=<script>; =; ;"}),
+    "an endless claim": handshake({}, f"/ws?page={PAGE}&place=lobby&talking=1&room={'x' * 5_000}"),
 }
 NOTHING_THERE: dict[str, tuple[int, bytes]] = {
     f"the address {path[:30]}": (404, request(path))

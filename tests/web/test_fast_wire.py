@@ -6,7 +6,7 @@ from websockets.asyncio.client import connect
 
 from quart_chat.app import create_app
 from quart_chat.delivery import wire
-from quart_chat.delivery.session import Sessions
+from quart_chat.delivery.sessions import Sessions
 from quart_chat.delivery.wire import FastWire, Frame, PlainWire
 from quart_chat.settings import Settings
 from tests.web.guest import Company, serving

@@ -2,9 +2,9 @@ import tracemalloc
 
 from markupsafe import Markup, escape
 
-from quart_chat.delivery.hub import Spoken
+from quart_chat.delivery.channels import MessageBatch
 from quart_chat.domain.messages import Message
-from quart_chat.domain.rooms import LOBBY
+from quart_chat.domain.spaces import LOBBY
 from quart_chat.domain.text import MAX_TEXT
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.web.fragments import MESSAGES_KEPT_BYTES, Fragments
@@ -15,8 +15,8 @@ ANN = Member(VisitorId("ann"), "Ann")
 OTHER = 1024 * 1024  # bytes; what else is allocated while templates render
 
 
-def spoken(seq: int, text: str) -> Spoken:
-    return Spoken([Message(seq, f"key-{seq}", ANN, text, 0.0, False)])
+def said(seq: int, text: str) -> MessageBatch:
+    return MessageBatch([Message(seq, f"key-{seq}", ANN, text, 0.0, False)])
 
 
 def html(size: int, char: str = "x") -> Markup:
@@ -26,11 +26,11 @@ def html(size: int, char: str = "x") -> Markup:
 def test_the_widest_messages_are_not_kept_beyond_the_bound() -> None:
     """Issue 11, line 14."""
     fragments = Fragments(Templates(str))
-    fragments.for_room(LOBBY, spoken(0, "templates are compiled now"), "en")
+    fragments.for_room(LOBBY, said(0, "templates are compiled now"), "en")
     tracemalloc.start()
     try:
         for seq in range(1, 1_500):
-            fragments.for_room(LOBBY, spoken(seq, "\U0001f98a" * MAX_TEXT), "en")
+            fragments.for_room(LOBBY, said(seq, "\U0001f98a" * MAX_TEXT), "en")
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from quart_chat.app import create_app
 from quart_chat.settings import Settings
-from tests.town import TownClock
+from tests.clock import FakeClock
 from tests.web.guest import Company, Guest, serving
 
 SLOWER = "A little slower, please"
@@ -13,9 +13,9 @@ HOME, AWAY = "192.0.2.1", "192.0.2.2"
 
 
 @asynccontextmanager
-async def serving_with(settings: Settings) -> AsyncIterator[tuple[Company, TownClock]]:
+async def serving_with(settings: Settings) -> AsyncIterator[tuple[Company, FakeClock]]:
     """A chat whose clock goes when a test says so."""
-    clock = TownClock()
+    clock = FakeClock()
     async with serving(app=create_app(settings, clock)) as url:
         company = Company(url)
         yield company, clock

@@ -337,7 +337,7 @@ async def drain_that_never_ends() -> None:
 async def test_a_drain_gone_wrong_does_not_keep_the_server(
     monkeypatch: pytest.MonkeyPatch, drain: Callable[[], Awaitable[None]]
 ) -> None:
-    monkeypatch.setattr(server, "DRAIN_LIMIT", 0.1)
+    monkeypatch.setattr(server, "DRAIN", 0.1)
     app = create_echo()
     app.extensions["drain"] = drain
     async with serving(app) as port:
@@ -361,7 +361,7 @@ async def test_who_comes_during_the_drain_does_not_keep_the_server() -> None:
 
 
 async def test_an_app_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "EXIT_LIMIT", 0.1)
+    monkeypatch.setattr(server, "EXIT", 0.1)
     app, may_end = create_echo(), asyncio.Event()
 
     @app.after_serving

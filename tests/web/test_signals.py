@@ -7,7 +7,7 @@ from quart_chat.app import create_app
 from quart_chat.domain.signals import PAGE_CHANGES
 from quart_chat.settings import Settings
 from quart_chat.web.ice import ice_servers
-from tests.town import TownClock
+from tests.clock import FakeClock
 from tests.web.guest import GENEROUS, Company, Guest, serving
 
 PAGE = "12345678-aaaa"
@@ -72,7 +72,7 @@ async def test_a_signal_for_another_pair_or_after_leaving_goes_nowhere(company: 
 
 async def test_a_page_loaded_anew_without_end_is_passed_on_a_few_times_a_minute() -> None:
     """Issue 11, line 18."""
-    clock = TownClock()
+    clock = FakeClock()
     async with serving(app=create_app(GENEROUS, clock)) as url:
         company = Company(url)
         ann, bob = await callers(company)
@@ -126,19 +126,11 @@ async def test_without_the_rules_nobody_waits(company: Company) -> None:
     assert 'data-at="waiting"' not in ann.shown
 
 
-class StoppedClock:
-    def monotonic(self) -> float:
-        return 0.0
-
-    def wall(self) -> float:
-        return 1_000_000.0
-
-
 def test_turn_credentials_end_and_are_made_as_coturn_expects() -> None:
     settings = Settings(stun_urls="stun:a, stun:b", turn_urls="turn:c", turn_secret="north", turn_minutes=60)
-    stun, turn = ice_servers(settings, StoppedClock(), "")
+    stun, turn = ice_servers(settings, lambda: 1_000_000.0, "")
     assert stun == {"urls": ["stun:a", "stun:b"]}
     assert str(turn["username"]).startswith("1003600:")
     assert len(str(turn["credential"])) == 28
     assert turn["urls"] == ["turn:c"]
-    assert ice_servers(Settings(stun_urls=""), StoppedClock(), "") == []
+    assert ice_servers(Settings(stun_urls=""), lambda: 1_000_000.0, "") == []

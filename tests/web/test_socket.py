@@ -125,15 +125,27 @@ async def test_the_newest_socket_of_a_page_wins(company: Company) -> None:
     await again.hang_up()
 
 
-async def test_a_page_with_another_browsers_cookie_is_somebody_else(company: Company) -> None:
+@pytest.mark.parametrize("cookies", [{"browser": "A" * 22}, {"browser": "\xe9"}, {}], ids=["another", "junk", "none"])
+async def test_a_page_opens_in_its_own_browser_alone_and_learns_that_at_once(
+    company: Company, cookies: dict[str, str]
+) -> None:
+    """Issue 11, line 16, and the end of issue 22: a refused handshake would be tried again for two minutes."""
     ann = await company.in_lobby("Ann")
-    thief = Guest(ann.base, ann.path, {"browser": "A" * 22})
+    thief = Guest(ann.base, ann.path, cookies)
     thief.address = ann.address
-    with pytest.raises(InvalidStatus) as refused:
-        await thief.connect(talking="1")
-    assert refused.value.response.status_code == 403
+    await thief.connect(talking="1", room="lobby", seq="0")
+    assert await thief.is_closed() == 4403
+    assert thief.shown == ""
     await ann.say("still me")
     await ann.sees("still me")
+
+
+async def test_a_page_opens_for_its_own_place_alone(company: Company) -> None:
+    ann = await company.in_lobby("Ann")
+    elsewhere = Guest(ann.base, ann.path, ann.cookies)
+    elsewhere.address = ann.address.replace("place=lobby", "place=text")
+    await elsewhere.connect()
+    assert await elsewhere.is_closed() == 4403
 
 
 async def test_a_page_of_an_earlier_server_is_told_that_it_restarted(company: Company) -> None:
@@ -236,12 +248,12 @@ async def test_draining_sends_everyone_to_come_back_and_shows_nobody_leaving() -
         assert " left" not in guest.shown
 
 
-async def test_a_wish_that_breaks_costs_only_itself(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_breaks_costs_only_itself(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     from quart_chat.chat import Chat
 
     ann, bob = await company.in_lobby("Ann"), await company.in_lobby("Bob")
 
-    async def broken(*_: object) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("secret text")
 
     with monkeypatch.context() as patch:

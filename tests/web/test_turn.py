@@ -6,6 +6,7 @@ import hmac
 import os
 import shutil
 import socket
+import time
 from collections.abc import AsyncIterator
 from hashlib import md5
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from quart_chat.app import SystemClock, create_app
+from quart_chat.app import create_app
 from quart_chat.settings import BadSetting, Settings
 from quart_chat.web.ice import ice_servers
 
@@ -32,7 +33,7 @@ OUT_OF_QUOTA = 486
 def credentials(address: str) -> tuple[str, str]:
     """Name and password that a page of this address is given for a call."""
     settings = Settings(stun_urls="", turn_urls="turn:relay.example", turn_secret=SECRET)
-    (server,) = ice_servers(settings, SystemClock(), address)
+    (server,) = ice_servers(settings, time.time, address)
     return str(server["username"]), str(server["credential"])
 
 

@@ -1,1 +1,0 @@
-"""Where rooms and queues are kept: in this process, or in a Redis that several processes share."""

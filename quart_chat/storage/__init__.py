@@ -1,0 +1,1 @@
+"""What is kept beside the journals: records of browsers, and reports."""

@@ -1,0 +1,268 @@
+"""What only a journal of several processes has to do: notice that one has died, trust nobody, leave nothing behind."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from quart_chat.chat import NOTHING_SHOWN, Shown
+from quart_chat.domain import commands
+from quart_chat.domain.answers import RoomShown, Waiting
+from quart_chat.domain.codes import RoomCode
+from quart_chat.domain.events import Disconnected, Left, MessageSent, TypingStarted
+from quart_chat.domain.ports import StoreAway
+from quart_chat.domain.reports import ReportReason
+from quart_chat.domain.requests import Enter, FindStranger, Leave, Next, ReportStranger, Say, Typing
+from quart_chat.domain.rooms import Room
+from quart_chat.domain.spaces import LOBBY, Kind, Place, room_of
+from quart_chat.domain.timing import LEASE, PARTNER_WAIT, RESUME_WINDOW, STORE_KEEPS
+from quart_chat.domain.visitors import VisitorId
+from quart_chat.journal.codec import RULES
+from quart_chat.journal.outbox import Unsent
+from quart_chat.journal.shared import SNAPSHOT_EVERY
+from tests.chat.conftest import STORES
+from tests.chat.redis_harness import RedisHarness
+from tests.chat.test_chat import enters_lobby, pair, says, seeks
+from tests.redis_server import RedisServer
+
+CODE = RoomCode("K7QM2X")
+
+
+@pytest.fixture(params=STORES)
+def server(request: pytest.FixtureRequest, store_of: Callable[[str], RedisServer]) -> RedisServer:
+    return store_of(request.param)
+
+
+@pytest.fixture
+def chat(server: RedisServer) -> Iterator[RedisHarness]:
+    chat = RedisHarness(server)
+    yield chat
+    chat.close()
+
+
+def keys(chat: RedisHarness) -> list[str]:
+    answer = chat.server.command("KEYS", "*" + chat.prefix + ":*").decode()
+    return [line for line in answer.splitlines() if chat.prefix in line]
+
+
+def test_the_visitors_of_a_dead_process_are_away_and_then_gone(chat: RedisHarness) -> None:
+    ann, bob, room = pair(chat)
+    cid, dot = enters_lobby(chat, "Cid"), enters_lobby(chat, "Dot")
+    living, dead = chat.process_of(ann), chat.process_of(bob)
+    assert {chat.process_of(cid), chat.process_of(dot)} == {living, dead}
+    chat.kill(dead)
+    chat.passes(LEASE + 6)
+    assert any(isinstance(event, Disconnected) for event in chat.published(room))
+    assert any(isinstance(event, Disconnected) for event in chat.published(LOBBY))
+    chat.passes(PARTNER_WAIT - LEASE + 1)
+    left = [told.left for told in chat.told[ann.id] if isinstance(told, Waiting) and told.left]
+    assert [member.name for member in left] == ["Bob"]
+    assert not any(isinstance(event, Left) for event in chat.published(LOBBY))
+    chat.passes(RESUME_WINDOW - PARTNER_WAIT)
+    assert len([event for event in chat.published(LOBBY) if isinstance(event, Left)]) == 1
+
+
+def test_nobody_is_matched_to_one_whose_process_is_dead(chat: RedisHarness) -> None:
+    ann = seeks(chat, "Ann")
+    chat.kill(chat.process_of(ann))
+    enters_lobby(chat, "Tom")
+    chat.passes(LEASE + 6)
+    bob = seeks(chat, "Bob")
+    chat.passes(6)
+    assert chat.waits(bob)
+
+
+def test_who_was_on_a_dead_process_goes_on_with_another(chat: RedisHarness) -> None:
+    ann, bob, room = pair(chat)
+    says(chat, bob, room, "before")
+    chat.kill(chat.process_of(ann))
+    says(chat, bob, room, "while you were away")
+    chat.connects(ann, Place(Kind.TEXT), Shown(inside=True, room=room, since=1))
+    assert [message.text for message in chat.last_view(ann).view.messages] == ["while you were away"]
+    assert chat.room_of(ann) == room
+    says(chat, ann, room, "back again")
+    assert chat.heard_in(room)[-1] == "back again"
+
+
+def test_a_reload_after_its_process_died_finds_the_place_by_what_its_page_showed(chat: RedisHarness) -> None:
+    ann, bob, room = pair(chat)
+    dead = chat.process_of(ann)
+    chat.kill(dead)
+    chat.does(bob, Next(room))
+    cid = seeks(chat, "Cid")
+    assert chat.room_of(cid) == chat.room_of(bob)
+    chat.connects(ann, Place(Kind.TEXT), Shown(inside=True, room=room, since=0))
+    assert chat.waits(ann)  # her stranger has left her, and nobody had told the queue of her
+    dot = seeks(chat, "Dot")
+    assert chat.room_of(dot) == chat.room_of(ann) is not None
+
+
+def test_one_who_was_matched_while_its_process_died_comes_into_the_talk(chat: RedisHarness) -> None:
+    ann = seeks(chat, "Ann")
+    chat.kill(chat.process_of(ann))
+    bob = seeks(chat, "Bob")
+    assert chat.room_of(bob)
+    chat.connects(ann, Place(Kind.TEXT), Shown(inside=True))
+    assert chat.room_of(ann) == chat.room_of(bob)
+
+
+def test_a_visitor_is_at_home_with_one_process_only(chat: RedisHarness) -> None:
+    ann, bob, room = pair(chat)
+    first, second = chat.process_of(ann), chat.process_of(bob)
+    chat.chosen[ann.id] = second
+    second.screens.connect(ann, Place(Kind.TEXT), chat.told[ann.id])
+    chat.act(second.chat.connect, ann, Place(Kind.TEXT), Shown(inside=True, room=room, since=0))
+    assert first.screens.place_of(ann.id) is None  # its page was told that it is open elsewhere
+    chat.act(first.chat.handle, ann, Place(Kind.TEXT), Say(room, "key-1", "from the old home"))
+    chat.act(first.chat.disconnect, ann, Place(Kind.TEXT))
+    assert chat.heard_in(room) == []
+    chat.passes(PARTNER_WAIT + 2)
+    assert chat.room_of(ann) == room
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_stolen_page_is_let_in_by_no_process(chat: RedisHarness, inside: bool) -> None:
+    """Issue 11, line 16."""
+    ann, bob, room = pair(chat)
+    thief = chat.visitor("Ann", "another browser")
+    process = chat.process_of(bob)
+    process.screens.connect(thief, Place(Kind.TEXT), chat.told[VisitorId("thief")])
+    chat.act(process.chat.connect, thief, Place(Kind.TEXT), Shown(inside, room, 0) if inside else NOTHING_SHOWN)
+    chat.act(process.chat.handle, thief, Place(Kind.TEXT), Say(room, "key-1", "I am Ann"))
+    process.screens.disconnect(thief)
+    assert not [told for told in chat.told[VisitorId("thief")] if isinstance(told, RoomShown)]
+    assert chat.heard_in(room) == []
+    assert chat.process_of(ann) is not process
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "",
+        "no JSON",
+        "{}",
+        "[[]]",
+        '[[1,1,"x",1,[1,"Exploded",{}]]]',
+        '[[1,1,"x",1,[1,"Join",{"visitor":1}]]]',
+        '[["many",1,"x",1,[1,"Join",{}]]]',
+    ],
+)
+def test_junk_in_a_channel_is_passed_over(chat: RedisHarness, junk: str) -> None:
+    ann, bob = enters_lobby(chat, "Ann"), enters_lobby(chat, "Bob")
+    chat.server.command("PUBLISH", chat.processes[0].store._of(LOBBY).channel.decode(), junk)
+    says(chat, ann, LOBBY, "still here")
+    says(chat, bob, LOBBY, "me too")
+    assert chat.heard_in(LOBBY) == ["still here", "me too"]
+
+
+def test_a_process_that_missed_an_entry_reads_it(chat: RedisHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, bob = enters_lobby(chat, "Ann"), enters_lobby(chat, "Bob")
+    process = chat.process_of(bob)
+    with monkeypatch.context() as deaf:
+        deaf.setattr(process.journal, "heard", lambda space, data: None)
+        chat.does_not_wait(ann, Say(LOBBY, "key-1", "not heard"))
+    says(chat, ann, LOBBY, "heard")
+    published = [event for event in process.screens.published[LOBBY] if isinstance(event, MessageSent)]
+    assert [event.message.text for event in published] == ["not heard", "heard"]
+
+
+def test_an_entry_whose_answer_was_lost_is_not_done_twice(chat: RedisHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, bob = enters_lobby(chat, "Ann"), enters_lobby(chat, "Bob")
+    journal = chat.process_of(ann).journal
+    with monkeypatch.context() as lossy:
+        sent = journal._sent
+        lossy.setattr(journal, "_sent", lambda held, batch, answer: sent(held, batch, StoreAway("lost")))
+        chat.does_not_wait(ann, Say(LOBBY, "key-1", "once"))
+    assert journal._held[LOBBY].outbox
+    says(chat, bob, LOBBY, "and then")
+    assert chat.heard_in(LOBBY) == ["once", "and then"]
+    assert not journal._held[LOBBY].outbox
+
+
+def test_a_long_journal_is_cut_at_its_snapshots(chat: RedisHarness) -> None:
+    ann = enters_lobby(chat, "Ann")
+    for number in range(3 * SNAPSHOT_EVERY):
+        chat.does_not_wait(ann, Say(LOBBY, f"key-{number}", str(number)))
+    chat.settles()
+    (log,) = [key for key in keys(chat) if key.endswith(":log") and length_of(chat, key) > 10]
+    assert SNAPSHOT_EVERY <= length_of(chat, log) <= 2 * SNAPSHOT_EVERY + 1
+    enters_lobby(chat, "Bob")
+    first, second = (process.journal.state(LOBBY) for process in chat.processes)
+    assert first == second
+    assert isinstance(first, Room) and first.seq == 3 * SNAPSHOT_EVERY
+
+
+def length_of(chat: RedisHarness, log: str) -> int:
+    return int(chat.server.command("LLEN", log).strip(b":\r\n"))
+
+
+def test_no_key_lives_forever_and_none_holds_what_a_visitor_said(chat: RedisHarness) -> None:
+    chat.opens_room(CODE)
+    ann, bob, cid, dot = (chat.visitor(f"v{number}", f"b{number}") for number in range(4))
+    chat.does(ann, FindStranger("Annabelle", agreed=True))
+    chat.does(bob, FindStranger("Barnabas", agreed=True))
+    room = chat.room_of(ann)
+    assert room
+    says(chat, ann, room, "confidential")
+    chat.does(cid, Enter("Cornelius"), Kind.ROOM, room_of(CODE))
+    chat.does(ann, ReportStranger(room, ReportReason.SPAM, "words"))
+    chat.does(dot, FindStranger("Dorothea", agreed=True))
+    chat.drops(bob)
+    chat.passes(7)
+    found = keys(chat)
+    assert len(found) > 10
+    for key in found:
+        assert int(chat.server.command("TTL", key).strip(b":\r\n")) > 0, key
+        for secret in ("Annabelle", "Barnabas", "confidential", "Cornelius", "Dorothea", CODE):
+            assert secret not in key
+    channels = chat.server.command("PUBSUB", "CHANNELS", f"*{chat.prefix}*").decode()
+    assert chat.prefix in channels and CODE not in channels
+
+
+def test_a_process_leaves_a_space_to_processes_with_newer_rules(chat: RedisHarness) -> None:
+    ann, bob, room = pair(chat)
+    cid = enters_lobby(chat, "Cid")
+    journal = chat.process_of(cid).journal
+    newer = Unsent(commands.Tidy(), b'[%d,"Levitate",{}]' % (RULES + 1), id=999)
+    store = chat.process_of(cid).store
+    chat.act(store.append, journal._held[LOBBY], journal.process, [newer], STORE_KEEPS, lambda answer: None)
+    assert not journal.holds(LOBBY)
+    assert VisitorId("Cid") not in chat.processes[0].screens.pages | chat.processes[1].screens.pages
+    says(chat, ann, room, "not disturbed")
+    assert chat.heard_in(room) == ["not disturbed"]
+    assert chat.room_of(bob) == room
+
+
+def test_typing_reaches_the_other_process(chat: RedisHarness) -> None:
+    ann, _, room = pair(chat)
+    chat.does(ann, Typing(room))
+    chat.passes(1)
+    assert any(isinstance(event, TypingStarted) for event in chat.published(room))
+
+
+def test_what_is_held_stays_in_the_store_with_its_snapshot(chat: RedisHarness) -> None:
+    """A snapshot that expires before the entries after it would take all that was before with it."""
+    ann = enters_lobby(chat, "Ann")
+    for number in range(SNAPSHOT_EVERY):
+        chat.does_not_wait(ann, Say(LOBBY, f"key-{number}", str(number)))
+    chat.settles()
+    lobby = chat.processes[0].store._of(LOBBY).keys
+    for key in lobby:
+        chat.server.command("EXPIRE", key.decode(), "10")
+    says(chat, ann, LOBBY, "once more")
+    for key in lobby:
+        assert int(chat.server.command("TTL", key.decode()).strip(b":\r\n")) > 10, key
+
+
+def test_a_journal_that_is_lost_in_part_begins_anew(chat: RedisHarness) -> None:
+    ann = enters_lobby(chat, "Ann")
+    for number in range(3):
+        says(chat, ann, LOBBY, f"message {number}")
+    chat.does(ann, Leave(LOBBY))
+    assert not any(process.journal.holds(LOBBY) for process in chat.processes)
+    chat.server.command("LPOP", chat.processes[0].store._of(LOBBY).keys[1].decode())
+    bob = enters_lobby(chat, "Bob")
+    says(chat, bob, LOBBY, "hello again")
+    said = [event for event in chat.process_of(bob).screens.published[LOBBY] if isinstance(event, MessageSent)]
+    assert said[-1].message.text == "hello again"
+    assert {record.getMessage() for record in chat.errors.records} == {"journal lost"}
+    chat.errors.records.clear()
