@@ -145,7 +145,7 @@ def _store_url(settings: Settings) -> StoreUrl:
         return read_url(settings.redis_url, bool(settings.redis_self_signed))
     except ValueError:
         raise BadSetting(
-            "REDIS_URL takes redis://host:port, rediss://host:port, unix://path, or "
+            "REDIS_URL takes redis://host:port,host:port, the same with rediss://, unix://path, or "
             "redis+sentinel://host:port,host:port/name"
         ) from None
 

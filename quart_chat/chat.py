@@ -364,9 +364,10 @@ class Chat:
         at_home = [id for id in _visitors_in(state) if state.home_of(id) == self._journal.process]
         return [id for id in at_home if self._whereabouts.of(id) is None]
 
-    def superseded(self, space: SpaceId) -> None:
-        """Let the pages of those who were in a space go on with a newer process."""
-        for visitor in self._whereabouts.inside(space):
+    def superseded(self, space: SpaceId, unsent: Sequence[Command]) -> None:
+        """Let the pages of those who are in a space, or have asked for something there, go on with a newer process."""
+        for visitor in {*self._whereabouts.inside(space), *filter(None, map(_author_of, unsent))}:
+            self._returning.pop(visitor, None)
             self._whereabouts.remove(visitor)
             self._screens.send_away(visitor)
 
@@ -578,6 +579,7 @@ class Chat:
         skips = self._skips.of(visitor.browser, now)
         held_until = 0.0 if skips.may_try(now) else skips.until
         recent, blocked = record.recent_partners(now), record.blocked_browsers(now)
+        self._linger(queue_of(kind))
         self._journal.hold(queue_of(kind))
         self._journal.append(queue_of(kind), commands.Seek(visitor, name, recent, blocked, held_until, ended))
 
@@ -604,7 +606,10 @@ class Chat:
             self._release_unused(space)
 
     def _linger(self, space: SpaceId) -> None:
-        """Hold a pair that is over for as long as it can be reported."""
+        """Hold a pair that is over for as long as it can be reported; and a queue, for the next one who seeks.
+
+        To read a queue again for each of them would cost more than to hear what happens there.
+        """
         self._lingering.pop(space, None)
         self._lingering[space] = self._journal.now() + REPORTABLE_FOR
 
@@ -670,6 +675,12 @@ def _visitors_in(state: Space) -> list[VisitorId]:
     if isinstance(state, Room):
         return list(state.seats)
     return list(state.tickets) if isinstance(state, Queue) else []
+
+
+def _author_of(command: Command) -> VisitorId | None:
+    """Who has asked for a command; None where nobody has."""
+    visitor: Visitor | VisitorId | None = getattr(command, "visitor", None)
+    return visitor.id if isinstance(visitor, Visitor) else visitor
 
 
 def _visitor_in(state: Space, visitor: VisitorId) -> Visitor | None:

@@ -1,29 +1,21 @@
 """A real Redis (or Valkey) on a port of its own, with nothing kept on disk."""
 
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 START_LIMIT = 10.0  # seconds
 
-SLOTS = 16_384  # of a cluster
 SERVERS = [name for name in ("redis-server", "valkey-server") if shutil.which(name)]
 
 
-def has_clusters(program: str) -> bool:
-    """Say whether this release has the commands and channels of clusters that we use."""
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    return int(re.findall(r"v=(\d+)", version)[0]) >= 7
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RedisServer:
     """A running server that tests may freeze, kill and start again at the same address."""
 
@@ -36,14 +28,15 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def start(self, *options: str) -> None:
         """Start it, and wait until it answers."""
         fixed = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
-        self.process = subprocess.Popen([self.program, *fixed, *options], stdout=subprocess.DEVNULL)
-        end = time.monotonic() + START_LIMIT
-        while not self._answers():
-            assert time.monotonic() < end, f"{self.program} does not start"
-            time.sleep(0.02)
+        self.process = subprocess.Popen([self.program, *options, *fixed], stdout=subprocess.DEVNULL)
+        wait_until(self._answers, f"{self.program} does not start")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -68,14 +61,6 @@ class RedisServer:
             line.sendall("".join(parts).encode())
             return line.recv(65_536)
 
-    def serve_slots(self, first: int, last: int) -> None:
-        """Have these slots of the cluster."""
-        assert self.command("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)).startswith(b"+OK")
-
-    def is_in_order(self) -> bool:
-        """Whether the cluster has all of its slots."""
-        return b"cluster_state:ok" in self.command("CLUSTER", "INFO")
-
     def _answers(self) -> bool:
         with suppress(OSError):
             return self.command("PING").startswith(b"+PONG")
@@ -98,23 +83,14 @@ def running(program: str = "redis-server", *options: str) -> Iterator[RedisServe
             server.kill()
 
 
-@contextmanager
-def clustered(program: str, nodes: int = 1) -> Iterator[list[RedisServer]]:
-    """Start a cluster whose nodes share the slots; ended when the test ends."""
-    with ExitStack() as stack:
-        buses = [free_port() for _ in range(nodes)]
-        options = [("--cluster-enabled", "yes", "--cluster-port", str(bus)) for bus in buses]
-        servers = [stack.enter_context(running(program, *option)) for option in options]
-        for number, server in enumerate(servers):
-            server.serve_slots(number * SLOTS // nodes, (number + 1) * SLOTS // nodes - 1)
-            servers[0].command("CLUSTER", "MEET", "127.0.0.1", str(server.port), str(buses[number]))
-        end = time.monotonic() + START_LIMIT
-        while not all(server.is_in_order() for server in servers):
-            assert time.monotonic() < end, "the cluster does not come together"
-            time.sleep(0.02)
-        yield servers
-
-
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], complaint: str) -> None:
+    """Wait for something of which servers tell nobody."""
+    end = time.monotonic() + START_LIMIT
+    while not condition():
+        assert time.monotonic() < end, complaint
+        time.sleep(0.02)

@@ -38,8 +38,11 @@ class Listener(Protocol):
     def reloaded(self, space: SpaceId, state: Space, before: Space | None) -> None:
         """The whole state was read: for the first time, or anew, since some entries were missed for good."""
 
-    def superseded(self, space: SpaceId) -> None:
-        """Processes with newer rules look after a space from now on; nothing more is heard of it here."""
+    def superseded(self, space: SpaceId, unsent: Sequence[Command]) -> None:
+        """Processes with newer rules look after a space from now on; nothing more is heard of it here.
+
+        Nor is there any answer to what was appended here and is not sent.
+        """
 
     def store_away(self, away: bool) -> None:
         """The store cannot be reached, or can be again."""
@@ -63,7 +66,7 @@ class Journal(Protocol):
         """Let go of a space."""
 
     def holds(self, space: SpaceId) -> bool:
-        """Say whether a space is held, be its state at hand or on its way, or something is still unsaid there."""
+        """Say whether a space is held; its state may still be on its way, or something unsaid there."""
 
     def state(self, space: SpaceId) -> Space | None:
         """The state of a space that is held; None while it is not at hand."""

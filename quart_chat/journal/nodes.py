@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha1
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,6 +65,11 @@ class Node:
         self.is_ailing = False
 
     @property
+    def is_connected(self) -> bool:
+        """Whether it can be asked, even if it does not do everything."""
+        return self._line is not None
+
+    @property
     def is_up(self) -> bool:
         """Whether it does what it is asked."""
         return self._line is not None and not self.is_ailing
@@ -82,13 +88,22 @@ class Node:
         """Connect, and stay connected."""
         self._connecting = asyncio.create_task(self._stay_connected())
 
-    async def stop(self) -> None:
+    def end(self) -> None:
         """Disconnect for good."""
         if self._connecting:
             self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
         if self._line:
             self._line.cut()
+
+    async def stop(self) -> None:
+        """Disconnect for good, and wait until nothing is left of it."""
+        self.end()
+        if self._connecting:
+            await asyncio.gather(self._connecting, return_exceptions=True)
+
+    def succeed(self) -> None:
+        """Have the place of another server."""
+        self._is_new_until = asyncio.get_running_loop().time() + REASSEMBLY
 
     def call(self, *command: Any, done: Done, writes: bool = False) -> None:
         """Send a command; `done` gets its answer, or an exception: StoreAway, or hiredis.ReplyError."""
@@ -150,31 +165,36 @@ class Node:
         line = await connect(server, self._nodes.ears.heard)
         with cut_if_this_fails(line):
             about = _about(await line.ask("INFO"))
-            if about.get("role", "master") != "master":
+            self.is_cluster = "cluster" in (about.get("redis_mode"), about.get("server_mode"))
+            if about.get("role", "master") != "master" and not self.is_cluster:
                 raise StoreAway("a replica")
             for text in SCRIPTS.values():
                 await line.ask("SCRIPT", "LOAD", text)
             if self.run not in ("", about["run_id"]) or int(about["uptime_in_seconds"]) <= REASSEMBLY:
-                self._is_new_until = asyncio.get_running_loop().time() + REASSEMBLY
-            self.is_cluster = "cluster" in (about.get("redis_mode"), about.get("server_mode"))
-            self.server, self.run, self.is_ailing = server, about["run_id"], False
-            if self.is_cluster:
-                self._nodes.learn(server, await line.ask("CLUSTER", "SLOTS"))
+                self.succeed()
+            slots = await line.ask("CLUSTER", "SLOTS") if self.is_cluster else None
+        self.server, self.run, self.is_ailing = server, about["run_id"], False
         is_sharded = self.is_cluster and int(about["redis_version"].partition(".")[0]) >= SHARDED_SINCE
         self._sharded = b"S" if is_sharded else b""
         self._line = line
         for channel in self._channels:
             line.subscribe(self._sharded + b"SUBSCRIBE", channel)
+        if slots:
+            self._nodes.learn(server, slots)
         self._nodes.ears.node_up(self)
         return line
 
 
 class Nodes:
-    """Finds the server that keeps a space."""
+    """Finds the server that keeps a space.
+
+    The first one is any of those that the URL names. In a cluster it is only asked who the masters are.
+    """
 
     def __init__(self, url: StoreUrl, ears: Ears) -> None:
         self.ears = ears
         self._url = url
+        self._addresses = cycle(url.servers)
         self._first = Node(self, self._find_first)
         self._masters: dict[Server, Node] = {}
         self._slots: list[tuple[int, int, Node]] = []
@@ -195,31 +215,43 @@ class Nodes:
         slot = crc_hqx(tag, 0) % SLOTS  # as the specification of clusters says
         return next((node for first, last, node in self._slots if first <= slot <= last), self._first)
 
-    def refresh(self) -> None:
-        """Ask a cluster anew which master has which slots; `ears` are told when that has changed."""
-        if node := next((node for node in self if node.is_cluster and node.is_up), None):
+    def check(self) -> None:
+        """Notice that servers are dead, or others than before; to be called from time to time."""
+        for node in self:
+            node.check()
+        if not all(node.is_up for node in self._masters.values() or [self._first]):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Ask a cluster anew who has which slots. One that is down, as it has lost a master, knows it all the same."""
+        if node := next((node for node in self if node.is_cluster and node.is_connected), None):
             node.call(b"CLUSTER", b"SLOTS", done=partial(self.learn, node.server))
 
     def learn(self, asked: Server, ranges: Any) -> None:
-        """Take in what a server has answered that was asked for the slots of its cluster."""
+        """Take in what a server has answered that was asked for the slots of its cluster; tell if that has changed."""
         if isinstance(ranges, Exception):
             return
-        slots = [(first, last, self._node_at(asked, *master[:2])) for first, last, master, *_ in ranges]
-        if slots != self._slots:
-            self._slots = slots
-            self.ears.moved()
+        slots = [(first, last, self._master_at(asked, *master[:2])) for first, last, master, *_ in ranges]
+        if slots == self._slots:
+            return
+        before, masters = {node for _, _, node in self._slots}, {node for _, _, node in slots}
+        for node in masters - before if before else ():
+            node.succeed()
+        self._slots = slots
+        self._masters = {server: node for server, node in self._masters.items() if node in masters}
+        self.ears.moved()
+        for node in before - masters:
+            node.end()
 
-    def _node_at(self, asked: Server, host: bytes, port: int) -> Node:
-        server = asked.at(host.decode() or asked.host, port)  # a server may not know its own host
-        if server == self._first.server:
-            return self._first
+    def _master_at(self, asked: Server, host: bytes | None, port: int) -> Node:
+        server = asked.at(host.decode() if host else asked.host, port)  # a server may not know its own host
         if server not in self._masters:
             self._masters[server] = Node(self, partial(_itself, server))
             self._masters[server].start()
         return self._masters[server]
 
     async def _find_first(self) -> Server:
-        """The one server, any of a cluster, or the master that the first sentinel to answer names."""
+        """The next address, or the master that the first sentinel to answer names."""
         for sentinel in self._url.sentinels:
             with suppress(StoreAway):
                 line = await connect(sentinel)
@@ -227,10 +259,10 @@ class Nodes:
                     answer = await line.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._url.master)
                 line.cut()
                 if answer:
-                    return self._url.server.at(answer[0].decode(), int(answer[1]))
+                    return self._url.servers[0].at(answer[0].decode(), int(answer[1]))
         if self._url.sentinels:
             raise StoreAway("no sentinel knows the master")
-        return self._url.server
+        return next(self._addresses)
 
 
 async def answer_of(node: Node, *command: Any) -> Any:

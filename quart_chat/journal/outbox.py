@@ -43,6 +43,11 @@ class Outbox:
         """Whether the first command makes a space that nobody can know of yet."""
         return bool(self._waiting) and isinstance(self._waiting[0].command, OpenRoom | OpenPair)
 
+    @property
+    def commands(self) -> Sequence[Command]:
+        """What has no answer yet."""
+        return [unsent.command for unsent in self._waiting]
+
     def put(self, command: Command, first: bool = False) -> None:
         """Let a command wait, behind all others, or before all that have no id yet: ids must not go down."""
         place = sum(1 for unsent in self._waiting if unsent.id) if first else len(self._waiting)

@@ -44,7 +44,7 @@ class RedisStore:
     def __init__(self, url: StoreUrl, prefix: str, shift: Callable[[], float] = lambda: 0.0) -> None:
         """All keys and channels begin with `prefix`; `shift` are seconds to add to the store's time, for tests."""
         self.nodes = Nodes(url, self)
-        self.start, self.stop = self.nodes.start, self.nodes.stop
+        self.start, self.stop, self.check = self.nodes.start, self.nodes.stop, self.nodes.check
         self._prefix = prefix.encode()
         self._shift = shift
         self._kept: dict[SpaceId, Kept] = {}
@@ -53,13 +53,6 @@ class RedisStore:
     def listen(self, listener: StoreListener) -> None:
         """Tell somebody of the spaces."""
         self._listener = listener
-
-    def check(self) -> None:
-        """Notice that servers are dead, or others than before; to be called from time to time."""
-        for node in self.nodes:
-            node.check()
-        if not all(node.is_up for node in self.nodes):
-            self.nodes.refresh()
 
     def is_up(self, space: SpaceId) -> bool:
         """Say whether the server of a space does what it is asked."""

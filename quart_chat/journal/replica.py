@@ -102,11 +102,12 @@ class Replica:
 
         Raises NewerRules, and BadRecord.
         """
-        self.state, self.n, self.at, self.ids = begin(self.space), 0, 0, {}
         if snapshot:
             record = decode(snapshot, SnapshotRecord)
             self.state, self.n = read_state(self.space, record.state), record.n
             self.at, self.ids = record.at, record.ids
+        else:
+            self.state, self.n, self.at, self.ids = begin(self.space), 0, 0, {}
         for entry in entries:
             self._catch_up(read_entry(entry))
 

@@ -44,15 +44,18 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class StoreUrl:
-    """A server to begin with, or the sentinels that know where the master of this name is."""
+    """Servers to begin with, or one whose address is asked of sentinels, by the name of the master."""
 
-    server: Server
+    servers: tuple[Server, ...]
     sentinels: tuple[Server, ...] = ()
     master: str = ""
 
 
 def read_url(url: str, self_signed: bool = False) -> StoreUrl:
-    """Read redis://, rediss://, unix:// or redis+sentinel://one:26379,other:26379/name. Raises ValueError."""
+    """Read redis://one:6379,other:6379, rediss:// (TLS), unix://path or redis+sentinel://one:26379,other:26379/name.
+
+    Raises ValueError.
+    """
     parts = urlsplit(url)
     user, _, hosts = parts.netloc.rpartition("@")
     username, _, password = map(unquote, user.partition(":"))
@@ -60,12 +63,13 @@ def read_url(url: str, self_signed: bool = False) -> StoreUrl:
     server = Server(username=username or "default", password=password, tls=tls, self_signed=self_signed)
     first, _, second = parts.path.strip("/").partition("/")
     if parts.scheme == "unix" and parts.path:
-        return StoreUrl(replace(server, path=parts.path, database=int(parse_qs(parts.query).get("db", ["0"])[0])))
+        return StoreUrl((replace(server, path=parts.path, database=int(parse_qs(parts.query).get("db", ["0"])[0])),))
     if parts.scheme in ("redis+sentinel", "rediss+sentinel") and hosts and first:
         sentinels = tuple(server.at(*_host_and_port(host, 26379)) for host in hosts.split(","))
-        return StoreUrl(replace(server, database=int(second or 0)), sentinels, first)
+        return StoreUrl((replace(server, database=int(second or 0)),), sentinels, first)
     if parts.scheme in ("redis", "rediss") and hosts:
-        return StoreUrl(replace(server.at(*_host_and_port(hosts, 6379)), database=int(first or 0)))
+        server = replace(server, database=int(first or 0))
+        return StoreUrl(tuple(server.at(*_host_and_port(host, 6379)) for host in hosts.split(",")))
     raise ValueError("no address of a store")
 
 

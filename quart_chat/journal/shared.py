@@ -60,6 +60,7 @@ class SharedJournal:
         self._clock = clock
         self.leases = Leases(self.process, store, self.now)
         self._held: dict[SpaceId, Held] = {}
+        self._left: dict[SpaceId, Space | None] = {}  # to newer processes, as far as it is known
         self._unsent: dict[Held, None] = {}
         self._agenda = Agenda()
         self._listener: Listener | None = None
@@ -81,8 +82,10 @@ class SharedJournal:
         self._store.start()
         self.hold(BANS)
         self._watching = asyncio.create_task(self._watch())
-        if not await _until(lambda: self._held[BANS].is_live and self.leases.is_read, 2 * ANSWER_LIMIT + REASSEMBLY):
-            raise StoreAway("the store does not answer")
+        await _until(lambda: self._is_open or BANS in self._left, 2 * ANSWER_LIMIT + REASSEMBLY)
+        if not self._is_open:
+            await self.close()
+            raise StoreAway("newer processes use it" if BANS in self._left else "the store does not answer")
 
     async def close(self) -> None:
         """Say what is still unsaid, and that this process ends."""
@@ -91,6 +94,10 @@ class SharedJournal:
         self.leases.end()
         await _until(lambda: not any(self._can_send(held) for held in self._held.values()), ANSWER_LIMIT)
         await self._store.stop()
+
+    @property
+    def _is_open(self) -> bool:
+        return BANS in self._held and self._held[BANS].is_live and self.leases.is_read
 
     # The journal.
 
@@ -113,13 +120,13 @@ class SharedJournal:
             self._drop_unwanted(held)
 
     def holds(self, space: SpaceId) -> bool:
-        """Say whether a space is held, be its state at hand or on its way, or something is still unsaid there."""
+        """Say whether a space is held; its state may still be on its way, or something unsaid there."""
         return space in self._held
 
     def state(self, space: SpaceId) -> Space | None:
-        """The state of a space that is held; None while it is not at hand."""
+        """The state of a space that is held, and who is banned as far as is known; None while it is not at hand."""
         held = self._held.get(space)
-        return held.state if held else None
+        return held.state if held else self._left.get(space)
 
     async def read(self, space: SpaceId) -> Space | None:
         """The state of any space, as it was a moment ago. Raises StoreAway."""
@@ -262,7 +269,7 @@ class SharedJournal:
                 raise BadRecord("entries are missing")
         except BadRecord as error:  # nobody can know the state any more: all begin anew from here
             log.error("journal lost", extra={"why": str(error)})
-            held.state, held.n, held.at = begin(held.space), reading.n, int(1000 * reading.now)
+            held.state, held.n, held.at, held.ids = begin(held.space), reading.n, int(1000 * reading.now), {}
         if held.state:
             self._agenda.note(held.space, held.state)
         self._tell_of_dead_homes(held)
@@ -276,9 +283,11 @@ class SharedJournal:
             log.warning("bad record", extra={"why": str(error)})
         except NewerRules as error:
             log.warning("newer rules", extra={"why": str(error)})
-            if self._listener:  # the states would differ from now on, so our part in this space ends
-                self._listener.superseded(held.space)
-            self._drop(held)
+            self._drop(held)  # the states would differ from now on, so our part in this space ends
+            if held.space == BANS:
+                self._left[BANS] = held.state
+            if self._listener:
+                self._listener.superseded(held.space, held.outbox.commands)
 
     # Applying.
 
@@ -335,21 +344,22 @@ class SharedJournal:
         """Look after the store, the lease of this process, and what must not expire."""
         for tick in itertools.count():
             try:
-                self._look_after(tick * TRY_EVERY)
+                self._look_after(tick)
             except Exception:
                 log.exception("the store is not looked after")
             await asyncio.sleep(TRY_EVERY)
 
-    def _look_after(self, seconds: float) -> None:
+    def _look_after(self, tick: int) -> None:
         self._store.check()
-        if seconds % LEASE_EVERY == 0:
+        seconds = tick * TRY_EVERY
+        if seconds % LEASE_EVERY == 0 or not self.leases.is_read:
             self.look_for_the_dead()
         if seconds % RENEW_EVERY == 0:
             for held in self._held.values():
                 self._probe(held)
-        away = next((held for held in self._held.values() if self.is_away(held.space)), None)
+        away = [held for held in self._held.values() if self.is_away(held.space)]
         if away:
-            self._probe(away)
+            self._probe(away[tick % len(away)])  # they may be kept by several servers: ask one after the other
         self._away_for = self._away_for + TRY_EVERY if away else 0.0
         self._tell_away(self._away_for > TOLD_AFTER)
 
@@ -396,6 +406,7 @@ class SharedJournal:
             self._drop(held)
 
     def _drop(self, held: Held) -> None:
+        held.is_live = False
         del self._held[held.space]
         self._store.unsubscribe(held.space)
         self._agenda.forget(held.space)

@@ -7,7 +7,8 @@ import pytest
 
 from tests.chat.harness import ChatHarness
 from tests.chat.redis_harness import RedisHarness
-from tests.redis_server import SERVERS, RedisServer, clustered, has_clusters, running
+from tests.redis_groups import clustered, has_clusters
+from tests.redis_server import SERVERS, RedisServer, running
 
 MISSING = pytest.param("", marks=pytest.mark.skip(reason="neither redis-server nor valkey-server is installed"))
 STORES: list[Any] = [*SERVERS] or [MISSING]
@@ -23,7 +24,7 @@ def store_of() -> Iterator[Callable[[str], RedisServer]]:
 
 def _start(stack: ExitStack, name: str) -> RedisServer:
     program, _, as_a_cluster = name.partition(" ")
-    return stack.enter_context(clustered(program))[0] if as_a_cluster else stack.enter_context(running(program))
+    return stack.enter_context(clustered(program)).masters[0] if as_a_cluster else stack.enter_context(running(program))
 
 
 @pytest.fixture(params=["memory", *STORES, *CLUSTERS])

@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
@@ -70,6 +70,8 @@ class ChaosProxy:
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._frozen = False
+        self._answer_bytes: int | None = None
+        self._answer_cut = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=PIECE)
@@ -97,6 +99,15 @@ class ChaosProxy:
         self._frozen = False
         for link in self._links:
             link.thaw()
+
+    async def cuts_answer(self, after: int) -> None:
+        """Let so many more bytes come from the server, then cut the connection on which the next one comes.
+
+        What it answers to was asked, and is done; the client cannot know that.
+        """
+        self._answer_bytes = after
+        self._answer_cut.clear()
+        await self._answer_cut.wait()
 
     def heal(self) -> None:
         """Forward everything at once again."""
@@ -155,7 +166,8 @@ class ChaosProxy:
         idling = self._start(self._watch(link))
         try:
             await asyncio.gather(
-                self._forward(link, from_client, to_server), self._forward(link, from_server, to_client)
+                self._forward(link, from_client, to_server),
+                self._forward(link, from_server, to_client, self._first_of_answer),
             )
         finally:
             idling.cancel()
@@ -170,16 +182,36 @@ class ChaosProxy:
         await asyncio.get_running_loop().sock_connect(sock, (self._target.hostname, self._target.port))
         return sock
 
-    async def _forward(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self,
+        link: Link,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        let_pass: Callable[[bytes], bytes] = bytes,
+    ) -> None:
         with suppress(OSError, RuntimeError):  # RuntimeError: this end was half-closed meanwhile
             while piece := await reader.read(self._piece()):
                 link.heard = asyncio.get_running_loop().time()
                 await link.passing.wait()
                 await asyncio.sleep(self.delay + (SLOW_STEP if self.bytes_per_second else 0))
-                writer.write(piece)
+                passing = let_pass(piece)
+                writer.write(passing)
                 await writer.drain()
+                if passing != piece:
+                    link.cut()
             await link.passing.wait()
             writer.write_eof()
+
+    def _first_of_answer(self, piece: bytes) -> bytes:
+        """As much of what a server has sent as may still pass."""
+        if self._answer_bytes is None:
+            return piece
+        passing = piece[: self._answer_bytes]
+        self._answer_bytes -= len(passing)
+        if passing != piece:
+            self._answer_bytes = None
+            self._answer_cut.set()
+        return passing
 
     def _piece(self) -> int:
         return max(1, int(self.bytes_per_second * SLOW_STEP)) if self.bytes_per_second else PIECE

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
@@ -66,6 +67,12 @@ class Load:
         for room, members in self.rooms.items():
             await check_history(members, room)
 
+    def loss_is_said_once(self) -> None:
+        """Fail if a page was told more than once that messages of a room may be missing."""
+        for client in self.clients.all:
+            for room, times in Counter(room for room, _ in client.gaps).items():
+                assert times == 1, f"a page was told {times} times that messages of {room} may be missing"
+
     async def _say(self, text: str) -> None:
         room = self.chance.choice(list(self.rooms))
         await self.chance.choice(self.rooms[room]).say(text, room)
@@ -81,3 +88,10 @@ class Load:
 
     def _any_process(self) -> str:
         return self.chance.choice(self.lines).url
+
+
+async def all_say(people: Sequence[HistoryClient], words: str) -> None:
+    """Let each of them say something, and wait until all of it is answered."""
+    for number, client in enumerate(people):
+        await client.say(f"{words} {number}")
+    await asyncio.gather(*(client.has_all_answers() for client in people))

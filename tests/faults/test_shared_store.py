@@ -1,6 +1,7 @@
 """Two processes and the store they share: each of them dies, freezes, forgets or fills up, while people talk."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -10,11 +11,15 @@ import pytest
 from websockets.exceptions import WebSocketException
 
 from quart_chat.domain.spaces import LOBBY
+from quart_chat.journal.redis import RedisStore
+from quart_chat.journal.resp import read_url
+from quart_chat.settings import Settings
 from tests.chat.conftest import STORES
 from tests.faults.chaos import ChaosProxy
 from tests.faults.checks import check_history
 from tests.faults.clients import Clients, staying_connected
 from tests.faults.history import HistoryClient
+from tests.faults.load import all_say
 from tests.faults.program import Program, running
 from tests.redis_server import RedisServer
 from tests.redis_server import running as running_store
@@ -23,6 +28,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.redis]
 
 NOTICE = "cannot reach its memory"
 KEY = "the same for all processes"
+ANSWER_POINTS = range(0, 250, 25)  # bytes of some 260, which are what is published, and then the answer
 Pair = tuple[HistoryClient, HistoryClient]
 
 
@@ -64,19 +70,13 @@ async def lobby(clients: Clients, processes: list[Program]) -> list[HistoryClien
     return [await clients.in_lobby(name, processes[n % 2].url) for n, name in enumerate(["Ann", "Bob", "Cid", "Dot"])]
 
 
-async def talk_on(people: list[HistoryClient], words: str) -> None:
-    for number, client in enumerate(people):
-        await client.say(f"{words} {number}")
-    await asyncio.gather(*(client.has_all_answers() for client in people))
-
-
 def move(people: list[HistoryClient], to: str) -> None:
     for client in people:
         client.moves_to(to)
 
 
 async def test_all_are_one_chat(lobby: list[HistoryClient], strangers: Pair) -> None:
-    await talk_on(lobby, "hello")
+    await all_say(lobby, "hello")
     assert len(await check_history(lobby, LOBBY)) == 4
     ann, bob = strangers
     assert ann.room == bob.room
@@ -138,7 +138,7 @@ async def all_is_heard_although(this_happens: Callable[[], None], lobby: list[Hi
 async def test_a_page_reloaded_on_the_other_process_is_the_same_visitor(
     clients: Clients, lobby: list[HistoryClient], processes: list[Program]
 ) -> None:
-    await talk_on(lobby, "before")
+    await all_say(lobby, "before")
     ann = lobby[0]
     await ann.drop()
     await lobby[1].say("meanwhile")
@@ -161,7 +161,7 @@ async def test_a_page_open_on_both_processes_stays_on_the_newer(clients: Clients
 async def test_a_flush_is_said_once_and_everybody_stays(
     lobby: list[HistoryClient], strangers: Pair, store: RedisServer
 ) -> None:
-    await talk_on([*lobby, *strangers], "before")
+    await all_say([*lobby, *strangers], "before")
     store.command("FLUSHALL")
     await goes_on(lobby, strangers)
     for client in [*lobby, *strangers]:
@@ -204,9 +204,9 @@ async def test_a_store_that_starts_again_empty_is_filled_by_the_processes(
 async def test_a_store_that_lost_its_last_writes_gives_no_number_twice(
     lobby: list[HistoryClient], strangers: Pair, store: RedisServer
 ) -> None:
-    await talk_on(lobby, "kept")
+    await all_say(lobby, "kept")
     store.command("SAVE")
-    await talk_on(lobby, "lost by the store")
+    await all_say(lobby, "lost by the store")
     store.kill()
     store.start()
     await goes_on(lobby, strangers)
@@ -270,6 +270,35 @@ async def test_a_process_cut_off_from_the_store_takes_its_place_again(store: Red
         assert len(await check_history(people, LOBBY)) == 2
 
 
+@pytest.mark.slow
+async def test_what_is_appended_while_its_answer_is_lost_is_appended_once(store: RedisServer) -> None:
+    """Issue 12, line 7."""
+    async with (
+        ChaosProxy(store.url.replace("redis:", "http:")) as line,
+        running(REDIS_URL=line.url.replace("http:", "redis:"), SECRET_KEY=KEY) as cut_off,
+        running(REDIS_URL=store.url, SECRET_KEY=KEY) as other,
+        Clients(cut_off.url) as clients,
+    ):
+        people = [await clients.in_lobby("Ann"), await clients.in_lobby("Bob", other.url)]
+        appended_before_cut = 0
+        for number, point in enumerate(ANSWER_POINTS):
+            cut = asyncio.create_task(line.cuts_answer(after=point))
+            await people[0].say(f"message {number}")  # a page that stays connected offers it once
+            await cut
+            appended_before_cut += len(messages_in_lobby(store)) == number + 1
+            await people[0].has_all_answers()
+        assert appended_before_cut > len(ANSWER_POINTS) / 2
+        assert messages_in_lobby(store) == [f"message {number}" for number in range(len(ANSWER_POINTS))]
+        assert await check_history(people, LOBBY) == messages_in_lobby(store)
+        assert not any(client.gaps for client in people)
+
+
+def messages_in_lobby(store: RedisServer) -> list[str]:
+    """The messages in the journal of the lobby, in its order."""
+    log = RedisStore(read_url(store.url), Settings().redis_prefix)._of(LOBBY).keys[1].decode()
+    return re.findall(r'"SendMessage",\{[^}]*"text":"(.*?)"', store.command("LRANGE", log, "0", "-1").decode())
+
+
 async def test_a_slow_way_to_the_store_delays_and_loses_nothing(store: RedisServer) -> None:
     async with (
         ChaosProxy(store.url.replace("redis:", "http:")) as line,
@@ -279,7 +308,7 @@ async def test_a_slow_way_to_the_store_delays_and_loses_nothing(store: RedisServ
     ):
         people = [await clients.in_lobby("Ann"), await clients.in_lobby("Bob", near.url)]
         line.delay = 0.25
-        await talk_on(people, "slowly")
+        await all_say(people, "slowly")
         line.delay = 0.0
         assert len(await check_history(people, LOBBY)) == 2
         assert not any(NOTICE in client.shown for client in people)

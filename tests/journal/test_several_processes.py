@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from quart_chat.chat import NOTHING_SHOWN, Shown
+from quart_chat.chat import DEFAULT_RULES, NOTHING_SHOWN, Shown
 from quart_chat.domain import commands
 from quart_chat.domain.answers import RoomShown, Waiting
 from quart_chat.domain.codes import RoomCode
@@ -13,8 +13,8 @@ from quart_chat.domain.ports import StoreAway
 from quart_chat.domain.reports import ReportReason
 from quart_chat.domain.requests import Enter, FindStranger, Leave, Next, ReportStranger, Say, Typing
 from quart_chat.domain.rooms import Room
-from quart_chat.domain.spaces import LOBBY, Kind, Place, room_of
-from quart_chat.domain.timing import LEASE, PARTNER_WAIT, RESUME_WINDOW, STORE_KEEPS
+from quart_chat.domain.spaces import BANS, LOBBY, Kind, Place, SpaceId, queue_of, room_of
+from quart_chat.domain.timing import LEASE, PARTNER_WAIT, REPORTABLE_FOR, RESUME_WINDOW, STORE_KEEPS
 from quart_chat.domain.visitors import VisitorId
 from quart_chat.journal.codec import RULES
 from quart_chat.journal.outbox import Unsent
@@ -220,16 +220,44 @@ def test_no_key_lives_forever_and_none_holds_what_a_visitor_said(chat: RedisHarn
 
 def test_a_process_leaves_a_space_to_processes_with_newer_rules(chat: RedisHarness) -> None:
     ann, bob, room = pair(chat)
-    cid = enters_lobby(chat, "Cid")
-    journal = chat.process_of(cid).journal
-    newer = Unsent(commands.Tidy(), b'[%d,"Levitate",{}]' % (RULES + 1), id=999)
-    store = chat.process_of(cid).store
-    chat.act(store.append, journal._held[LOBBY], journal.process, [newer], STORE_KEEPS, lambda answer: None)
-    assert not journal.holds(LOBBY)
+    enters_lobby(chat, "Cid")
+    appends_by_newer_rules(chat, LOBBY)
+    assert not any(process.journal.holds(LOBBY) for process in chat.processes)
     assert VisitorId("Cid") not in chat.processes[0].screens.pages | chat.processes[1].screens.pages
     says(chat, ann, room, "not disturbed")
     assert chat.heard_in(room) == ["not disturbed"]
     assert chat.room_of(bob) == room
+
+
+def appends_by_newer_rules(chat: RedisHarness, space: SpaceId) -> None:
+    """Append what a process of a later version might."""
+    newer = Unsent(commands.Tidy(), b'[%d,"Levitate",{}]' % (RULES + 1), id=999)
+    process = next(process for process in chat.processes if process.journal.holds(space))
+    held = process.journal._held[space]
+    chat.act(process.store.append, held, process.journal.process, [newer], STORE_KEEPS, lambda answer: None)
+
+
+def test_who_is_banned_stays_so_in_a_process_of_older_rules(chat: RedisHarness) -> None:
+    ann, bob = enters_lobby(chat, "Ann"), enters_lobby(chat, "Bob")
+    chat.act(chat.process_of(ann).journal.append, BANS, commands.CountReport(ann, bob, needed=1))
+    appends_by_newer_rules(chat, BANS)
+    for process in chat.processes:
+        assert not process.journal.holds(BANS)
+        assert process.chat.ban_of(ann, Kind.LOBBY)
+
+
+def test_a_process_of_older_rules_than_the_list_of_bans_does_not_start(chat: RedisHarness) -> None:
+    appends_by_newer_rules(chat, BANS)
+    with pytest.raises(StoreAway, match="newer processes"):
+        chat.loop.run_until_complete(chat._process(chat.server.url, DEFAULT_RULES))
+
+
+def test_a_queue_is_kept_at_hand_for_those_who_seek_next(chat: RedisHarness) -> None:
+    pair(chat)
+    queue = queue_of(Kind.TEXT)
+    assert all(process.journal.holds(queue) for process in chat.processes)
+    chat.passes(REPORTABLE_FOR + 1)
+    assert not any(process.journal.holds(queue) for process in chat.processes)
 
 
 def test_typing_reaches_the_other_process(chat: RedisHarness) -> None:
