@@ -49,7 +49,7 @@ autobahn: $(VENV)/.installed-for-tests ## run the Autobahn suite against the soc
 	@$(python) -m tools.autobahn
 
 clean: ## remove what these commands made, the virtual environments too
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .bench .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are touched after a complete install only, so an interrupted one is taken up again.

@@ -16,7 +16,7 @@ from statistics import median
 from bench.crowd import gather_guests, hang_up
 from bench.report import table
 from bench.rounds import FEW, PAIRS, SLOWLY, WAITING, Size
-from bench.scenarios import TALKERS, Figures, alone, delay, fan_out, matches, newcomers, pairs_talking
+from bench.scenarios import TALKERS, Figures, delay, fan_out, matches, newcomers, pairs_talking, small_rooms
 from bench.servers import OURS, ROOT, Chat, Server, running, sharing
 
 LONELY = 50  # people, each alone in a room
@@ -60,7 +60,7 @@ class Row:
 
 ROWS = (
     Row("pairs talking", lambda server, size: pairs_talking(server, PAIRS, size.seconds)),
-    Row("alone in a room", lambda server, size: alone(server, LONELY, size.seconds)),
+    Row("alone in a room", lambda server, size: small_rooms(server, LONELY, 1, size.seconds)),
     Row("busy room", busy_room),
     Row("quiet room", quiet_room),
     Row("newcomers", lambda server, size: newcomers(server, size.seconds)),

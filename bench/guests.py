@@ -5,6 +5,7 @@ import html
 import json
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
@@ -23,6 +24,10 @@ HTMX_HEADERS = {
 }
 
 
+PortFor = Callable[[int], int]
+"""The port that a guest of this number comes to."""
+
+
 class Manners(Protocol):
     """How to come and how to speak."""
 
@@ -33,11 +38,32 @@ class Manners(Protocol):
         """Say something to everybody."""
 
 
+class SmallRooms(Manners, Protocol):
+    """How to be few in one of many rooms."""
+
+    async def meet(self, port_for: PortFor, pair: int) -> tuple[Line, Line]:
+        """Connect two strangers who have each other to talk to."""
+
+    async def share_a_room(self, port_for: PortFor, room: int, size: int) -> list[Line]:
+        """Connect so many who have a room of their own."""
+
+
 class JsonManners:
-    """A name in the address, then JSON both ways."""
+    """A name and a room in the address, then JSON both ways."""
 
     async def come(self, port: int, number: int) -> Line:
-        line = Line(f"/ws?name=Guest{number}")
+        return await self._come_into("lobby", port, number)
+
+    async def meet(self, port_for: PortFor, pair: int) -> tuple[Line, Line]:
+        first, second = await self.share_a_room(port_for, pair, 2)
+        return first, second
+
+    async def share_a_room(self, port_for: PortFor, room: int, size: int) -> list[Line]:
+        numbers = range(room * size, (room + 1) * size)
+        return [await self._come_into(f"room{room}", port_for(number), number) for number in numbers]
+
+    async def _come_into(self, room: str, port: int, number: int) -> Line:
+        line = Line(f"/ws?name=Guest{number}&room={room}")
         await line.open(port)
         return line
 
@@ -83,12 +109,19 @@ class OurManners:
         await self.enter(line, number)
         return line
 
-    async def come_into_a_room(self, port: int, number: int) -> Line:
-        """Open a room by code and be alone in it."""
-        _, body = await _ask(port, "POST /api/rooms")
-        line = await (await load(port, f"/room/{json.loads(body)['code']}")).connect(port)
-        await self.enter(line, number)
-        return line
+    async def meet(self, port_for: PortFor, pair: int) -> tuple[Line, Line]:
+        first, second = [await at_the_door(port_for(guest)) for guest in (2 * pair, 2 * pair + 1)]
+        await asyncio.gather(self.seek(first, 2 * pair), self.seek(second, 2 * pair + 1))
+        assert first.room == second.room, "the wrong two have met"
+        return first, second
+
+    async def share_a_room(self, port_for: PortFor, room: int, size: int) -> list[Line]:
+        _, body = await _ask(port_for(room), "POST /api/rooms")
+        path, lines = f"/room/{json.loads(body)['code']}", list[Line]()
+        for number in range(room * size, (room + 1) * size):
+            lines.append(await (await load(port_for(number), path)).connect(port_for(number)))
+            await self.enter(lines[-1], number)
+        return lines
 
     async def enter(self, line: Line, number: int) -> None:
         """Go in by the door of the lobby or of a room."""
@@ -105,6 +138,11 @@ class OurManners:
     def say(self, line: Line, text: str) -> None:
         said = {"do": "say", "room": line.room, "key": str(uuid4()), "text": text, "headers": HTMX_HEADERS}
         line.say(json.dumps(said))
+
+
+async def at_the_door(port: int) -> Line:
+    """Somebody who has opened the page to text a stranger."""
+    return await (await load(port, "/text")).connect(port)
 
 
 async def load(port: int, path: str) -> Page:

@@ -17,12 +17,16 @@ from bench.scenarios import (
     newcomers,
     pairs_talking,
     slow_readers,
+    small_rooms,
 )
-from bench.servers import CHATS, FASTAPI, OURS, Chat, Server, running, sharing
+from bench.servers import FASTAPI, OURS, Chat, Server, all_chats, chats_with_rooms, running, seconds_to_start, sharing
 from bench.store import store_capacity
 
 ONE, TWO, STORE = "one process in memory", "two processes on Redis", "a Redis alone"
+ONE_SHARED = "one process on Redis"
 PAIRS = 200  # of strangers who talk
+ROOMS = 100  # of five who talk
+FEW_IDLE = 2_000  # connections, where servers are compared
 WAITING = (100, 100_000)  # visitors in a queue
 AT_ONCE = (1, 8, 64)  # entries in one call of the store
 FEW, SLOWLY = 10, 50.0  # members, and messages a second, where only the way of one message counts
@@ -79,14 +83,19 @@ class Benchmark:
         """Measure everything, which takes minutes; progress is printed."""
         for number in range(self._size.rounds):
             print(f"round {number + 1} of {self._size.rounds}", flush=True)
-            for chat in CHATS:
+            for chat in all_chats():
                 await self._fan_out(chat)
+            for chat in chats_with_rooms():
+                await self._few_together(chat)
             for chat in (OURS, FASTAPI):
                 await self._delay(chat)
             await self._ours_alone()
             await self._one_and_two()
         # Memory is the same each time, and ten thousand connections take their while.
         await self._alone("idle", lambda server: idle(server, self._size.idle, self._size.idle_seconds))
+        for chat in chats_with_rooms():
+            async with running(chat) as server:
+                self._note("few idle", chat.name, await idle(server, FEW_IDLE, self._size.seconds))
         self._note("claims", OURS.name, {str(waiting): claim_cost(waiting) for waiting in WAITING})
         return self.rounds
 
@@ -96,6 +105,13 @@ class Benchmark:
             for talkers in (TALKERS, 1):
                 self._note(f"fan-out {talkers}", chat.name, await fan_out(server, lines, talkers, self._size.seconds))
             hang_up(lines)
+
+    async def _few_together(self, chat: Chat) -> None:
+        size = self._size
+        async with running(chat) as server:
+            self._note("pairs", chat.name, await pairs_talking(server, PAIRS, size.seconds))
+        async with running(chat) as server:
+            self._note("fives", chat.name, await small_rooms(server, ROOMS, 5, size.seconds))
 
     async def _delay(self, chat: Chat) -> None:
         saturation = self.rounds[f"fan-out {TALKERS}"][FASTAPI.name][-1]["per_second"] / self._size.members
@@ -110,10 +126,10 @@ class Benchmark:
         size = self._size
         await self._alone("slow readers", lambda server: slow_readers(server, size.members, size.seconds))
         await self._alone("crowds", lambda server: crowds(server, size.crowd_sizes, size.seconds))
-        await self._alone("pairs", lambda server: pairs_talking(server, PAIRS, size.seconds))
         await self._alone("matches", lambda server: matches(server, size.pairs))
         await self._alone("cut", lambda server: cut_and_resume(server, size.cut))
         await self._alone("newcomers", lambda server: newcomers(server, size.seconds))
+        self._note("start", OURS.name, {"seconds": await seconds_to_start(OURS)})
 
     async def _alone(self, scenario: str, measure: Callable[[Server], Awaitable[Figures]]) -> None:
         async with running(OURS) as server:
@@ -127,6 +143,8 @@ class Benchmark:
             await self._shared(TWO, two)
         async with sharing(2, apart=True) as two:
             self._note("matches", TWO, await matches(two, self._size.pairs // 2))
+        async with sharing(1) as one:
+            self._note("pairs", ONE_SHARED, await pairs_talking(one, PAIRS, self._size.seconds))
         async with sharing(2, apart=True) as two:
             self._note("pairs", TWO, await pairs_talking(two, PAIRS, self._size.seconds))
         for at_once in AT_ONCE:

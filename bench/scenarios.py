@@ -20,7 +20,7 @@ from bench.crowd import (
     text_with,
     until,
 )
-from bench.guests import IN_A_TALK, OurManners, Page, load
+from bench.guests import IN_A_TALK, JsonManners, OurManners, Page, SmallRooms, at_the_door, load
 from bench.line import PATIENCE, Broken, Line
 from bench.servers import Server, Usage
 
@@ -53,8 +53,9 @@ async def fan_out(server: Server, lines: Sequence[Line], talkers: int, seconds: 
 
 async def pairs_talking(server: Server, pairs: int, seconds: float) -> Figures:
     """Messages between strangers a second of the clock and of the server's own time. Each pair has one on its way."""
-    talks = [await _meet(server, pair) for pair in range(pairs)]
-    exchange = Exchange(server.chat.manners, talks)
+    manners = small_rooms_of(server)
+    talks = [await manners.meet(server.port_for, pair) for pair in range(pairs)]
+    exchange = Exchange(manners, talks)
     exchange.begin()
     await asyncio.sleep(SETTLING)
     before, done = server.usage(), exchange.messages
@@ -65,27 +66,20 @@ async def pairs_talking(server: Server, pairs: int, seconds: float) -> Figures:
     return rates(done, before, after) | {"microseconds": (after.server - before.server) / done * 1e6}
 
 
-async def _meet(server: Server, pair: int) -> tuple[Line, Line]:
-    """Two strangers, each at another process if there are several."""
-    manners = OurManners()
-    first, second = [await _at_the_door(server, guest) for guest in (2 * pair, 2 * pair + 1)]
-    await asyncio.gather(manners.seek(first, 2 * pair), manners.seek(second, 2 * pair + 1))
-    assert first.room == second.room, "the wrong two have met"
-    return first, second
-
-
-async def _at_the_door(server: Server, guest: int) -> Line:
-    """Somebody who has opened the page to text a stranger."""
-    port = server.port_for(guest)
-    return await (await load(port, "/text")).connect(port)
-
-
-async def alone(server: Server, rooms: int, seconds: float) -> Figures:
-    """The figures of as many people who talk, each alone in a room by code."""
-    lines = await some_at_a_time(rooms, lambda number: OurManners().come_into_a_room(server.port_for(number), number))
-    figures = await fan_out(server, lines, rooms, seconds)
+async def small_rooms(server: Server, rooms: int, size: int, seconds: float) -> Figures:
+    """The figures of rooms of so many members, all of whom talk."""
+    manners = small_rooms_of(server)
+    lines = [line for room in range(rooms) for line in await manners.share_a_room(server.port_for, room, size)]
+    figures = await fan_out(server, lines, len(lines), seconds)
     hang_up(lines)
     return figures
+
+
+def small_rooms_of(server: Server) -> SmallRooms:
+    """How to be few in one of many rooms of a chat that has such."""
+    manners = server.chat.manners
+    assert isinstance(manners, JsonManners | OurManners)
+    return manners
 
 
 def rates(done: int, before: Usage, after: Usage) -> Figures:
@@ -204,7 +198,7 @@ async def idle(server: Server, number: int, seconds: float) -> Figures:
 
 async def matches(server: Server, pairs: int) -> Figures:
     """Pairs a second: all seek at once, and each must be told on its socket whom it has met."""
-    lines = await some_at_a_time(2 * pairs, lambda guest: _at_the_door(server, guest))
+    lines = await some_at_a_time(2 * pairs, lambda guest: at_the_door(server.port_for(guest)))
     told = [line.sees(b"You are talking with") for line in lines]
     before = server.usage()
     for number, line in enumerate(lines):

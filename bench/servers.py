@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.guests import JsonManners, Manners, OurManners, SocketIoManners
+from bench.programs import PROGRAMS, build_go, build_node
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -44,7 +45,11 @@ class Chat:
     manners: Manners = field(default_factory=JsonManners)
     packages: tuple[str, ...] = ()
     folder: Path = ROOT  # where it is started, and
-    python: str = sys.executable  # with which Python
+    python: str = sys.executable  # with which Python; empty for a program of another language
+
+    def command_on(self, port: int) -> list[str]:
+        """What starts it."""
+        return [*((self.python, "-m") if self.python else ()), *self.command.replace("PORT", str(port)).split()]
 
 
 OURS = Chat("quart-chat", "quart_chat", OurManners(), ("quart", "hypercorn", "uvloop"))
@@ -72,7 +77,23 @@ CHANNELS = Chat(
     packages=("channels", "daphne"),
 )
 PICOWS = Chat("picows, a bare sender", "bench.peers.picows_chat PORT", packages=("picows",))
-CHATS = (OURS, PICOWS, WEBSOCKETS, FASTAPI, SOCKETIO, QUART, CHANNELS)
+NODE = Chat("ws on Node.js", f"node {PROGRAMS}/node_chat.js PORT", python="")
+GORILLA = Chat("gorilla/websocket in Go", f"{PROGRAMS}/gorilla_chat PORT", python="")
+
+
+def other_languages() -> list[Chat]:
+    """The chats that are no Python programs, as far as this machine has what they need."""
+    return [chat for chat, is_built in ((NODE, build_node), (GORILLA, build_go)) if is_built()]
+
+
+def all_chats() -> list[Chat]:
+    """Every chat that can be measured here."""
+    return [OURS, PICOWS, WEBSOCKETS, FASTAPI, SOCKETIO, QUART, CHANNELS, *other_languages()]
+
+
+def chats_with_rooms() -> list[Chat]:
+    """Those that have rooms of their own for a few."""
+    return [chat for chat in all_chats() if isinstance(chat.manners, JsonManners | OurManners) and chat != CHANNELS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +193,27 @@ def _busy_seconds() -> float:
 async def running(chat: Chat, **settings: str) -> AsyncIterator[Server]:
     """Start a chat with these settings and no limits, and end it afterwards."""
     port = _free_port()
-    command = [chat.python, "-m", *chat.command.replace("PORT", str(port)).split()]
-    process = _start(command, chat.folder, **LIMITS_LIFTED, **settings, PORT=str(port))
+    process = _start(chat.command_on(port), chat.folder, **LIMITS_LIFTED, **settings, PORT=str(port))
     try:
         await _until_it_listens(process, port)
         yield Server(chat, port, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def seconds_to_start(chat: Chat) -> float:
+    """From the start of a process to its first answer."""
+    loop, port = asyncio.get_running_loop(), _free_port()
+    began = loop.time()
+    process = _start(chat.command_on(port), chat.folder, **LIMITS_LIFTED, PORT=str(port))
+    try:
+        await _until_it_listens(process, port, patience=0.005)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+        return loop.time() - began
     finally:
         process.kill()
         process.wait()
@@ -194,14 +231,14 @@ def _free_port() -> int:
         return port
 
 
-async def _until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
+async def _until_it_listens(process: subprocess.Popen[bytes], port: int, patience: float = 0.05) -> None:
     async with asyncio.timeout(START_LIMIT):
         while True:
             assert process.poll() is None, "the server has ended"
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(patience)
             else:
                 writer.close()
                 return

@@ -196,7 +196,7 @@ async def _tick(services: Services) -> None:
     for second in itertools.count():
         await asyncio.sleep(TICK)
         try:
-            services.hub.beat(second)
+            services.sessions.beat(second)
             services.sessions.forget_the_gone()
             services.chat.tick()
         except Exception:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from types import ModuleType
@@ -27,14 +27,12 @@ from wsproto.events import CloseConnection, Message, Ping
 from wsproto.events import Event as WebsocketEvent
 from wsproto.frame_protocol import CloseReason
 
-from quart_chat.domain.addresses import networks_of
-from quart_chat.domain.limits import Bucket, Limit, OpenCounts
+from quart_chat.delivery.adopted import IGNORED_AT_MOST, LOOSE_FRAMES, READ_AT_ONCE
+from quart_chat.domain.addresses import Network, networks_of
+from quart_chat.domain.limits import Bucket, OpenCounts
 from quart_chat.domain.timing import CLOSE_ANSWER, LINGER
 from quart_chat.log import SampledLog
 
-READ_AT_ONCE = 4_096  # bytes; so many hold hundreds of frames, which is some milliseconds of work
-IGNORED_AT_MOST = 1_048_576  # bytes of a client that has been told to go
-LOOSE_FRAMES = Limit(120, 60.0)  # frames of a socket that are no whole message; a page sends a pong every 20 s
 HTTP_VERSIONS = (b"1.0", b"1.1")
 REFUSALS_LOGGED = 10  # lines in a minute
 
@@ -68,6 +66,9 @@ class ServerConfig(Config):
     request_head_timeout = 10.0
     """Seconds from the first byte of a request to the end of its head."""
 
+    releases_sockets = True
+    """Whether a WebSocket may be taken over by the app; else all its frames go through ASGI."""
+
     def __init__(self) -> None:
         super().__init__()
         self.connections = OpenCounts(0)
@@ -78,19 +79,31 @@ class Connection(TCPServer):
     """One TCP connection that can be cut, and that does not stay for long once it is to be closed."""
 
     config: ServerConfig
-    open: ClassVar[set["Connection"]] = set()
+    open: ClassVar[set["Connection | ReleasedLine"]] = set()
+    released: "ReleasedLine | None" = None
 
     async def run(self) -> None:
         """Serve this connection to its end, unless its address has too many."""
-        networks = networks_of(self._peer())
-        if not self.config.connections.add(networks):
+        self._networks = networks_of(self._peer())
+        if not self.config.connections.add(self._networks):
             self.config.refusals.warning("too many connections")
             self.cut()
             return
         try:
             await self._serve()
         finally:
-            self.config.connections.remove(networks)
+            if self.released is None:
+                self.config.connections.remove(self._networks)
+
+    def release(self, unread: bytes) -> "ReleasedLine | None":
+        """Touch the connection no more, and say what has come and was not looked at, `unread` before it."""
+        if not self.config.releases_sockets:
+            return None
+        unread += bytes(self.reader._buffer)  # type: ignore[attr-defined] # asyncio has no other way to it
+        self.released = ReleasedLine(self.writer.transport, unread, self.config, self._networks)  # type: ignore[arg-type]
+        self.writer._transport = _Gone()  # type: ignore[attr-defined] # else the writer closes it when it is collected
+        self.reader.feed_eof()
+        return self.released
 
     def _peer(self) -> str:
         """The address that this comes from; nothing for a socket that has none."""
@@ -119,7 +132,12 @@ class Connection(TCPServer):
 
     def cut(self) -> None:
         """End it now, whatever is unread or unwritten."""
-        self.writer.transport.abort()
+        self.transport.abort()
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """What its bytes go through."""
+        return self.writer.transport
 
     async def _read_data(self) -> None:
         """Read to the end; a client that has hung up is not kept for the rest of keep_alive_timeout."""
@@ -150,11 +168,45 @@ class Connection(TCPServer):
             return None
 
     async def _close(self) -> None:
+        if self.released:
+            await self.idle_task.stop()
+            return
         cutting = self.loop.call_later(LINGER, self.cut)
         try:
             await super()._close()
         finally:
             cutting.cancel()
+
+
+class ReleasedLine:
+    """A connection that is served by somebody else from now on, but still counted, and cut at the end of all."""
+
+    __slots__ = ("_networks", "config", "transport", "unread")
+
+    def __init__(
+        self, transport: asyncio.Transport, unread: bytes, config: ServerConfig, networks: Sequence[Network]
+    ) -> None:
+        self.transport = transport
+        self.unread = unread
+        self.config = config
+        self._networks = networks
+        Connection.open.add(self)
+
+    def cut(self) -> None:
+        """End it now."""
+        self.transport.abort()
+
+    def ended(self) -> None:
+        """Count it no more."""
+        Connection.open.discard(self)
+        self.config.connections.remove(self._networks)
+
+
+class _Gone(asyncio.WriteTransport):
+    """What a stream's writer has instead of a transport that it must not close."""
+
+    def is_closing(self) -> bool:
+        return True
 
 
 class Http1(H11Protocol):
@@ -293,6 +345,8 @@ class Stream(WSStream):
 
     async def _send_pings(self) -> None:
         """Ping now and from time to time; Hypercorn's own keeps two tasks waiting for the next one."""
+        if self.closed:
+            return
         self._pinging = asyncio.current_task()  # for as long as a slow client does not take it
         await self._send_wsproto_event(Ping())
         interval = self.config.websocket_ping_interval

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "delivery": {"domain", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
     "server": {"domain", "settings", "log", "hypercorn_patches", "workers"},
-    "hypercorn_patches": {"domain", "log"},
+    "hypercorn_patches": {"delivery", "domain", "log"},
     "workers": {"domain", "log"},
     "open_files": {"log"},
     "app": {"domain", "chat", "settings", "log", "journal", "storage", "delivery", "web"},

@@ -1,7 +1,8 @@
 """The rules every template keeps: all words translated, all attributes quoted, nothing of a visitor's can act."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -10,6 +11,7 @@ import html5lib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup, escape
 
 from quart_chat.delivery.channels import Gathered, MessageBatch, PeopleChanged
 from quart_chat.delivery.sessions import Allowance, Session
@@ -36,7 +38,7 @@ from quart_chat.domain.spaces import Kind, Place, SpaceId
 from quart_chat.domain.text import Unwritable, clean_message, clean_name
 from quart_chat.domain.visitors import BrowserId, Member, Visitor, VisitorId
 from quart_chat.web.fragments import Fragments
-from quart_chat.web.templating import ROOT, Templates
+from quart_chat.web.templating import ROOT, Stencil, Templates
 
 TEMPLATES = ROOT / "templates"
 FILES = sorted(TEMPLATES.rglob("*.html"))
@@ -305,6 +307,48 @@ def test_no_event_lets_a_name_or_a_text_act(member: Member, message: Message) ->
         assert_harmless(fragments.for_room(SpaceId(f"pair-{hash(message)}"), gathered, "en"))
     for answer in answers(member, message):
         assert_harmless(fragments.for_one(session(), answer))
+
+
+class Unprepared(Templates):
+    """Templates that Jinja renders each time, those too that are shown often."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda path: f"/static/{path}")
+        self.stencil = self._make_slow  # type: ignore[assignment] # an instance's own
+
+    def _make_slow(self, name: str, language: str, /, *marked: str, **fixed: bool) -> "Unprepared.Slow":
+        return Unprepared.Slow(
+            lambda *values: self.render(name, language, **fixed, **dict(zip(marked, values, strict=True)))
+        )
+
+    @dataclass
+    class Slow:
+        fill: Callable[..., Markup]
+
+
+by_jinja = Fragments(Unprepared())
+
+
+@given(members(), messages())
+def test_what_is_rendered_without_jinja_is_what_jinja_renders(member: Member, message: Message) -> None:
+    """Issue 13, line 4."""
+    room, late = SpaceId(f"pair-{hash(message)}"), replace(message, seq=message.seq + 300, continued=True)
+    for gathered in (MessageBatch([message, late]), TypingStarted(member)):
+        assert fragments.for_room(room, gathered, "en") == by_jinja.for_room(room, gathered, "en")
+    receipt = MessageAcknowledged(message.text)
+    assert fragments.for_one(session(), receipt) == by_jinja.for_one(session(), receipt)
+
+
+@given(texts)
+def test_a_stencil_escapes_all_that_it_shows(text: str) -> None:
+    """Issue 13, line 4."""
+    shown = Stencil('100 % <b title="AT">TEXT AT</b>', ["TEXT", "AT"]).fill(text, 7)
+    assert shown == f'100 % <b title="7">{escape(text)} 7</b>'
+
+
+def test_a_stencil_is_refused_for_a_template_that_does_not_show_a_value() -> None:
+    with pytest.raises(ValueError, match="does not show"):
+        templates.stencil("partials/link.html", "en", "href", "text", "name")
 
 
 def test_every_event_and_every_answer_has_its_template() -> None:

@@ -1,4 +1,4 @@
-"""Run the Autobahn test suite, a fuzzing WebSocket client, against an echo route on this app's server set-up.
+"""Run the Autobahn test suite, a fuzzing WebSocket client, against this app's server, adopted and through ASGI.
 
 The suite needs Python 2.7, looked for on PATH and in pyenv; where there is none, this says so and ends well. It is
 installed, and writes its report, into .venv-autobahn. Exits with 1 when a case has failed.
@@ -21,7 +21,7 @@ REPORT = FOLDER / "report"
 SUITE = "autobahntestsuite==25.10.1"
 # As a site folder, since some of its packages share a namespace.
 RUN = "import site; site.addsitedir('lib'); from autobahntestsuite.wstest import run; run()"
-AGENT = "quart-chat"
+ROUTES = ("adopted", "echo")  # a connection taken over from Hypercorn, and one through ASGI
 
 # Messages beyond our 64 KiB, and compression, which is declined.
 LEFT_OUT = ["9.*", "12.*", "13.*"]
@@ -80,7 +80,7 @@ def specification(port: int) -> dict[str, object]:
     """What the suite is to do."""
     return {
         "outdir": str(REPORT),
-        "servers": [{"agent": AGENT, "url": f"ws://127.0.0.1:{port}/echo"}],
+        "servers": [{"agent": route, "url": f"ws://127.0.0.1:{port}/{route}"} for route in ROUTES],
         "cases": ["*"],
         "exclude-cases": LEFT_OUT,
         "exclude-agent-cases": {},
@@ -88,9 +88,9 @@ def specification(port: int) -> dict[str, object]:
 
 
 def read_report() -> dict[str, str]:
-    """How each case went, by its number."""
-    cases = json.loads((REPORT / "index.json").read_text("utf-8"))[AGENT]
-    return {case: result["behavior"] for case, result in cases.items()}
+    """How each case went, by its route and number."""
+    routes = json.loads((REPORT / "index.json").read_text("utf-8"))
+    return {f"{route} {case}": result["behavior"] for route in ROUTES for case, result in routes[route].items()}
 
 
 if __name__ == "__main__":

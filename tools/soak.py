@@ -2,8 +2,8 @@
 
 `python -m tools.soak MINUTES`. First so many come that all caches are full. Then there are rounds. After each of them
 the chat's own clock leaps by two days, so that all that is kept for a while is let go, and memory, tasks and
-descriptors are counted. The last count must be about the same as that of the first rounds. Exits with 1 when something
-has grown.
+descriptors are counted. Then as many as at first come and go once more, which must leave next to nothing; and after
+the last round the count must be about the same as that of the first rounds. Exits with 1 when something has grown.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ PLACES = (*STRANGERS, "/lobby", "/room")
 FIRST = 5_000  # visitors who come before the first count; more than the chat keeps the faces and messages of
 ROUND = 30.0  # seconds
 WARM_UP = 2  # rounds
-GROWN = 8.0  # MiB that memory may have grown, and
+GROWN = 8.0  # MiB that memory may have grown,
+GROWN_BY_CROWD = 4.0  # by FIRST visitors more, and
 TASKS_LEFT, FILES_LEFT = 5, 5  # how much more of these there may be
 LEAP = 2 * CODE_RESTS  # seconds; nothing but blocks and bans is kept for longer
 EMPTY_WITHIN = 30.0  # seconds
@@ -88,8 +89,13 @@ async def main(minutes: float) -> None:
         await fill(url)
         before = await rounds(url, WARM_UP)
         print(f"before: {before}", flush=True)
+        await fill(url)
+        crowd = await at_rest(url)
+        print(f"after {FIRST:,} more: {crowd}", flush=True)
         after = await rounds(url, round(60 * minutes / ROUND))
         print(f"after {minutes:g} minutes: {after}", flush=True)
+    if crowd.memory > before.memory + GROWN_BY_CROWD:
+        sys.exit(f"{FIRST:,} visitors have left {crowd.memory - before.memory:.1f} MiB")
     if after.memory > before.memory + GROWN:
         sys.exit(f"memory has grown by {after.memory - before.memory:.1f} MiB")
     if after.tasks > before.tasks + TASKS_LEFT or after.files > before.files + FILES_LEFT:

@@ -1,6 +1,7 @@
 """FastAPI on Uvicorn: the `ConnectionManager` of its tutorial, a loop of `send_text`."""
 
 import json
+from collections import defaultdict
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
@@ -9,7 +10,7 @@ app = FastAPI()
 
 
 class ConnectionManager:
-    """Everybody who is connected."""
+    """Everybody who is connected to one room."""
 
     def __init__(self) -> None:
         self.active_connections: list[WebSocket] = []
@@ -26,11 +27,12 @@ class ConnectionManager:
             await connection.send_text(message)
 
 
-manager = ConnectionManager()
+managers: defaultdict[str, ConnectionManager] = defaultdict(ConnectionManager)
 
 
 @app.websocket("/ws")
-async def chat(websocket: WebSocket, name: str) -> None:
+async def chat(websocket: WebSocket, name: str, room: str) -> None:
+    manager = managers[room]
     await manager.connect(websocket)
     try:
         while True:

@@ -3,18 +3,20 @@
 import asyncio
 import json
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-connected: set[ServerConnection] = set()
+rooms: defaultdict[str, set[ServerConnection]] = defaultdict(set)
 
 
 async def chat(connection: ServerConnection) -> None:
     assert connection.request
-    name = parse_qs(urlsplit(connection.request.path).query)["name"][0]
+    query = parse_qs(urlsplit(connection.request.path).query)
+    name, connected = query["name"][0], rooms[query["room"][0]]
     connected.add(connection)
     try:
         async for frame in connection:

@@ -265,7 +265,7 @@ class Channel:
 
     def _with_receipts(self, frame: Frame, session: Session, keys: list[str]) -> Frame:
         """An author's own frame: as the message appears, what stood there for it goes."""
-        return Frame(frame.text + "".join(self._renderer.for_one(session, MessageAcknowledged(key)) for key in keys))
+        return frame.followed_by("".join(self._renderer.for_one(session, MessageAcknowledged(key)) for key in keys))
 
     def _fragment(self, gathered: Gathered, language: str) -> str:
         """What cannot be shown is left out: it must not silence the room for good."""

@@ -6,7 +6,10 @@ from enum import IntEnum
 class CloseCode(IntEnum):
     """The codes of our close frames; from 4000 on they are our own, and a page that gets one stays away."""
 
+    PROTOCOL_ERROR = 1002
+    BAD_TEXT = 1007
     POLICY = 1008  # too much at once: stay away
+    TOO_BIG = 1009
     INTERNAL_ERROR = 1011
     RESTARTING = 1012
     TRY_LATER = 1013

@@ -9,11 +9,8 @@ from quart_chat.delivery.wire import Frame
 from quart_chat.domain.answers import Answer, Ending, OpenedElsewhere, Refused, RoomShown, TalkEnded, Waiting
 from quart_chat.domain.events import Shown
 from quart_chat.domain.spaces import Place, SpaceId, queue_of
-from quart_chat.domain.timing import BEAT_EVERY
 from quart_chat.domain.visitors import BrowserId, VisitorId
 from quart_chat.log import log
-
-BEAT = Frame('{"beat": 1}')  # JSON without content, which htmx hears and does not show
 
 
 class Hub:
@@ -76,15 +73,6 @@ class Hub:
         session = self._sessions.connected(visitor)
         if session and session.wire:
             session.wire.close(CloseCode.RESTARTING, "restarting")
-
-    def beat(self, second: int) -> None:
-        """Let every page hear something every `BEAT_EVERY` seconds, a part of them each second.
-
-        A page that hears nothing for longer knows that its line is dead, even if its system calls it open.
-        """
-        for session in self._sessions:
-            if (session.beat_slot + second) % int(BEAT_EVERY) == 0:
-                session.send(BEAT)
 
     def _fitting(self, session: Session, answer: Answer) -> Answer:
         """Whatever goes wrong elsewhere, a page for a room or the lobby is never shown a pair, nor the reverse."""

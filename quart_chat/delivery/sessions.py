@@ -3,14 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from zlib import crc32
+from itertools import count
 
 from quart_chat.delivery.close_codes import CloseCode
 from quart_chat.delivery.wire import Frame, Wire
 from quart_chat.domain.limits import Bucket, Limit
 from quart_chat.domain.ports import Clock
 from quart_chat.domain.spaces import Place
-from quart_chat.domain.timing import RESUME_WINDOW
+from quart_chat.domain.timing import BEAT_EVERY, CHECKED_AFTER_BEAT, RESUME_WINDOW
 from quart_chat.domain.visitors import Visitor, VisitorId
 
 
@@ -29,7 +29,6 @@ class Session:
     """A visitor, what its page is for, its wire while it is connected, and what it may still send."""
 
     __slots__ = (
-        "beat_slot",
         "first_batch",
         "frames",
         "language",
@@ -37,6 +36,7 @@ class Session:
         "place",
         "signals",
         "strikes",
+        "turn",
         "typing",
         "visitor",
         "wire",
@@ -47,7 +47,7 @@ class Session:
         self.place = place
         self.language = language
         self.wire: Wire | None = None
-        self.beat_slot = crc32(visitor.id.encode())
+        self.turn = 0  # in which of the seconds of a round it is sent a beat
         self.first_batch = 0  # of its room, that its view did not hold already
         self.frames = Bucket(allowance.frames, now)
         self.messages = Bucket(allowance.messages, now)
@@ -69,6 +69,8 @@ class Sessions:
         self._clock = clock
         self._sessions: dict[VisitorId, Session] = {}
         self._dropped: OrderedDict[VisitorId, float] = OrderedDict()
+        self._turns: list[dict[VisitorId, Session]] = [{} for _ in range(int(BEAT_EVERY))]
+        self._comers = count()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -93,6 +95,9 @@ class Sessions:
             self._sessions[visitor.id] = session
         if session.wire:
             session.wire.close(CloseCode.REPLACED, "open in another window")
+        else:
+            session.turn = next(self._comers) % len(self._turns)
+            self._turns[session.turn][visitor.id] = session
         self._dropped.pop(visitor.id, None)
         session.wire, session.visitor, session.language = wire, visitor, language
         return session
@@ -102,8 +107,23 @@ class Sessions:
         if session.wire is not wire:
             return False
         session.wire = None
+        del self._turns[session.turn][session.visitor.id]
         self._dropped[session.visitor.id] = self._clock.now()
         return True
+
+    def beat(self, second: int) -> None:
+        """Let every page hear something every `BEAT_EVERY` seconds, a part of them each second.
+
+        A page that hears nothing for longer knows that its line is dead, even if its system calls it open; and a page
+        that does not answer is given up.
+        """
+        for wire in self._whose_turn(second):
+            wire.beat(second)
+        for wire in self._whose_turn(second - int(CHECKED_AFTER_BEAT)):
+            wire.check(second)
+
+    def _whose_turn(self, second: int) -> list[Wire]:
+        return [session.wire for session in self._turns[second % len(self._turns)].values() if session.wire]
 
     def forget_the_gone(self) -> None:
         """Let go of sessions nobody can resume any more, and of what they were allowed to send until then."""

@@ -1,7 +1,7 @@
 """How much of something one visitor, one address or everybody together may do."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -154,7 +154,7 @@ class OpenCounts:
         self.total = 0
         self._open: Counter[Network] = Counter()
 
-    def add(self, networks: list[Network]) -> bool:
+    def add(self, networks: Sequence[Network]) -> bool:
         """Count one more for all of these networks, unless one of them has too many."""
         if self.most and any(self._open[network] >= network.share * self.most for network in networks):
             return False
@@ -162,7 +162,7 @@ class OpenCounts:
         self.total += 1
         return True
 
-    def remove(self, networks: list[Network]) -> None:
+    def remove(self, networks: Sequence[Network]) -> None:
         """Count one less."""
         self.total -= 1
         self._open.subtract(networks)

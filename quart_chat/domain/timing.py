@@ -6,7 +6,9 @@ PARTNER_WAIT = 45.0  # a stranger waits; longer than a phone's switch from Wi-Fi
 RESUME_WINDOW = 120.0  # a seat in the lobby, a room or a queue is kept
 
 # Lines between server and page.
-BEAT_EVERY = 20.0  # every page hears something; below the 55 s after which platforms cut a silent line
+BEAT_EVERY = 20.0  # every page hears something, and answers; below the 55 s after which platforms cut a silent line
+MUTE_AFTER = 3 * BEAT_EVERY  # a page that has not answered for longer is gone
+CHECKED_AFTER_BEAT = 5.0  # time for a slow line to answer
 GATHERED_FOR = 1.0  # joins and leaves go out together, so that a crowd is no flood
 
 TICK = 1.0  # the chat looks what time asks for; people do not notice so little

@@ -1,6 +1,7 @@
 """How much one address may do: open sockets, send messages, make rooms, guess codes."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -35,17 +36,20 @@ class AddressLimits:
         """Say whether this process has taken all the sockets it may."""
         return self.sockets >= self._settings.sockets_per_process
 
+    def networks_of(self, address: str | None) -> list[Network]:
+        """All that an address counts for, each named by its hash. A socket asks for them once.
+
+        The first is the address, or the /64 it is in; the last what one customer of a provider may own, in IPv6 a /48.
+        """
+        return [replace(network, name=self._hash(network.name)) for network in networks_of(address or "")]
+
     def hash_of(self, address: str | None) -> str:
         """What an address, or the /64 it is in, is called in the log, in reports and in bans."""
-        return self._networks(address)[0].name
+        return self.networks_of(address)[0].name
 
-    def network_of(self, address: str | None) -> str:
-        """What the network is called that one customer of a provider may own: in IPv6 a /48."""
-        return self._networks(address)[-1].name
-
-    def open_socket(self, address: str | None) -> bool:
+    def open_socket(self, networks: Sequence[Network]) -> bool:
         """Count one more socket of an address, unless it has too many or opens them too often."""
-        networks, now = self._networks(address), self._clock.now()
+        now = self._clock.now()
         if not self._sockets.add(networks):
             return False
         if not take_from_each(self._handshakes.of(networks, now), now):
@@ -53,37 +57,34 @@ class AddressLimits:
             return False
         return True
 
-    def close_socket(self, address: str | None) -> None:
+    def close_socket(self, networks: Sequence[Network]) -> None:
         """Count one socket less."""
-        self._sockets.remove(self._networks(address))
+        self._sockets.remove(networks)
 
-    def may_send(self, address: str | None, to_lobby: bool) -> bool:
+    def may_send(self, networks: Sequence[Network], to_lobby: bool) -> bool:
         """Take one of the messages that an address may send, and of those that the lobby takes from everybody together.
 
         The lobby has a limit of its own because all of its readers pay for a crowd that writes from many addresses.
         """
         now = self._clock.now()
-        buckets = [*self._messages.of(self._networks(address), now), *([self._lobby] if to_lobby else [])]
-        return take_from_each(buckets, now)
+        buckets = self._messages.of(networks, now)
+        return take_from_each([*buckets, self._lobby] if to_lobby else buckets, now)
 
     def may_make_room(self, address: str | None) -> bool:
         """Take one of the rooms that an address may make."""
         now = self._clock.now()
-        return take_from_each(self._rooms.of(self._networks(address), now), now)
+        return take_from_each(self._rooms.of(self.networks_of(address), now), now)
 
     def may_guess(self, address: str | None) -> bool:
         """Say whether an address may try another code."""
         now = self._clock.now()
-        return all(wait.may_try(now) for wait in self._guesses.of(self._networks(address), now))
+        return all(wait.may_try(now) for wait in self._guesses.of(self.networks_of(address), now))
 
     def note_wrong_guess(self, address: str | None) -> None:
         """Make the next try of an address that guesses codes wait longer."""
         now = self._clock.now()
-        for wait in self._guesses.of(self._networks(address), now):
+        for wait in self._guesses.of(self.networks_of(address), now):
             wait.fail(now)
-
-    def _networks(self, address: str | None) -> list[Network]:
-        return [replace(network, name=self._hash(network.name)) for network in networks_of(address or "")]
 
     def _hash(self, name: str) -> str:
         return hmac.digest(self._secret_key, name.encode(), sha256).hex()[:16]

@@ -17,6 +17,7 @@ from quart_chat.delivery.sessions import Session
 from quart_chat.domain.answers import (
     Answer,
     CallBegan,
+    MessageAcknowledged,
     OthersWaiting,
     RoomShown,
     Signalled,
@@ -24,20 +25,22 @@ from quart_chat.domain.answers import (
     Waiting,
 )
 from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.events import Disconnected, MessagesLost
-from quart_chat.domain.links import Piece, pieces
+from quart_chat.domain.events import Disconnected, MessagesLost, TypingStarted
+from quart_chat.domain.links import pieces
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LISTED_PEOPLE
 from quart_chat.domain.spaces import LOBBY, SpaceId
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.web.html_cache import HtmlCache
-from quart_chat.web.templating import Templates
+from quart_chat.web.templating import Templates, joined
 
 MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
 NOTICES_SHOWN = 50
 MESSAGES_KEPT_BYTES = 8 * 1024 * 1024  # as HTML, for those who come late or come back; some 5,000 ordinary ones
 PEOPLE_RENDERED = 4_096  # kept as HTML, since everybody who enters gets up to a hundred of them
 BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
+
+BUBBLE = ("seq", "by", "name", "emoji", "hue", "words", "sent_at", "clock")  # what partials/message.html shows
 
 _emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001F1E6-\U0001F1FF\s]+")
 
@@ -54,46 +57,10 @@ class PersonView:
     away: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bubble:
-    """A message as a template shows it; `sent_at` is ISO 8601 in UTC, `clock` its hours and minutes."""
-
-    seq: int
-    key: str
-    by: VisitorId
-    name: str
-    emoji: str
-    hue: int
-    pieces: list[Piece]
-    sent_at: str
-    clock: str
-    continued: bool
-    big: bool
-
-
 @lru_cache(maxsize=4_096)
 def person(member: Member, away: bool = False) -> PersonView:
     """Give a member its face."""
     return PersonView(member.id, member.name, member.seat, emoji_for(member.name), hue_for(member.id), away)
-
-
-def bubble(message: Message) -> Bubble:
-    """Make a message ready to be shown."""
-    author = person(message.by)
-    sent_at = datetime.fromtimestamp(message.at, UTC)
-    return Bubble(
-        message.seq,
-        message.key,
-        author.id,
-        author.name,
-        author.emoji,
-        author.hue,
-        pieces(message.text),
-        sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        f"{sent_at.hour:02}:{sent_at.minute:02}",
-        message.continued,
-        is_big(message.text),
-    )
 
 
 def is_big(text: str) -> bool:
@@ -117,6 +84,8 @@ class Fragments:
             return self._message_batch(room, gathered.messages, language)
         if isinstance(gathered, PeopleChanged):
             return self._people_changed(gathered, language)
+        if isinstance(gathered, TypingStarted):
+            return self._typing_started(person(gathered.member), language)
         if isinstance(gathered, MessagesLost):
             return self._render(gathered, language, gap=gathered.seq)
         return self._render(gathered, language, who=person(gathered.member, isinstance(gathered, Disconnected)))
@@ -125,6 +94,8 @@ class Fragments:
         """The fragment that one visitor gets."""
         language = session.language
         match answer:
+            case MessageAcknowledged(key):
+                return self._templates.stencil("fragments/message_acknowledged.html", language, "key").fill(key)
             case RoomShown():
                 return self._room_shown(session, answer)
             case Waiting(others=others, left=left):
@@ -145,14 +116,18 @@ class Fragments:
         return self._templates.render(_template_of(type(answer).__name__), language, answer=answer, **values)
 
     def _message_batch(self, room: SpaceId, messages: list[Message], language: str) -> str:
-        shown = [message.seq - MESSAGES_SHOWN for message in messages]
-        return self._templates.render(
-            "fragments/message_batch.html",
-            language,
-            messages=[self._message(room, message, language) for message in messages],
-            typed=() if room == LOBBY else dict.fromkeys(message.by.id for message in messages),
-            outdated=[seq for seq in shown if seq > 0],
+        typed = () if room == LOBBY else dict.fromkeys(f"t-{message.by.id}" for message in messages)
+        outdated = [f"m-{message.seq - MESSAGES_SHOWN}" for message in messages if message.seq > MESSAGES_SHOWN]
+        removed = self._templates.stencil("partials/removed.html", language, "id")
+        batch = self._templates.stencil("fragments/message_batch.html", language, "messages", "removed")
+        return batch.fill(
+            joined(self._message(room, message, language) for message in messages),
+            joined(removed.fill(id) for id in (*typed, *outdated)),
         )
+
+    def _typing_started(self, who: PersonView, language: str) -> str:
+        note = self._templates.stencil("fragments/typing_started.html", language, "id", "name", "hue")
+        return note.fill(who.id, who.name, who.hue)
 
     def _people_changed(self, change: PeopleChanged, language: str) -> str:
         return self._render(
@@ -189,8 +164,37 @@ class Fragments:
         """The message's list item, rendered once for all who see it now or later."""
         return self._messages.get(
             (room, message.seq, language),
-            lambda: self._templates.render("partials/message.html", language, m=bubble(message)),
+            lambda: self._bubble(message, language),
         )
+
+    def _bubble(self, message: Message, language: str) -> Markup:
+        author = person(message.by)
+        minute, second = _time_of(int(message.at))
+        looks = {"continued": message.continued, "big": is_big(message.text)}
+        return self._templates.stencil("partials/message.html", language, *BUBBLE, **looks).fill(
+            message.seq,
+            author.id,
+            author.name,
+            author.emoji,
+            author.hue,
+            self._words(message.text, language),
+            f"{second}.{int(message.at * 1e3) % 1_000:03}Z",
+            minute,
+        )
+
+    def _words(self, text: str, language: str) -> str:
+        """A text with its links; most have none, and are escaped where they are filled in."""
+        if "://" not in text:
+            return text
+        link = self._templates.stencil("partials/link.html", language, "href", "text")
+        return joined(link.fill(piece.href, piece.text) if piece.href else piece.text for piece in pieces(text))
+
+
+@lru_cache(maxsize=64)
+def _time_of(second: int) -> tuple[str, str]:
+    """A second since the epoch in UTC: its hour and minute, and all of it as ISO 8601."""
+    at = datetime.fromtimestamp(second, UTC)
+    return f"{at:%H:%M}", f"{at:%Y-%m-%dT%H:%M:%S}"
 
 
 @cache

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import msgspec
 
+from quart_chat.delivery.websocket import LARGEST_MESSAGE
 from quart_chat.domain import requests, signals
 from quart_chat.domain.reports import MAX_WORDS, ReportReason
 from quart_chat.domain.spaces import SpaceId
-
-MAX_FRAME = 65_536  # characters; the server cuts larger frames off before they get here
 
 Room = Annotated[str, msgspec.Meta(max_length=64)]
 Name = Annotated[str, msgspec.Meta(max_length=512)]
@@ -171,7 +170,7 @@ def parse(frame: object) -> requests.Request:
     Unknown fields are ignored, since htmx adds `headers`. A field of ours that stands twice is refused:
     the two readers of such a frame could disagree about which one counts.
     """
-    if not isinstance(frame, str) or len(frame) > MAX_FRAME:
+    if not isinstance(frame, str) or len(frame) > LARGEST_MESSAGE:
         raise Unreadable
     try:
         inbound = _decoder.decode(frame)

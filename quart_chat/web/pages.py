@@ -1,6 +1,7 @@
 """The pages people load, and the small HTML they ask for between."""
 
 import gzip
+from collections.abc import Hashable
 from datetime import timedelta
 from functools import partial
 from urllib.parse import quote, unquote
@@ -24,7 +25,7 @@ from quart_chat.web import security
 from quart_chat.web.rooms import NoRoomLeft, TooManyGuesses, TooManyRooms
 from quart_chat.web.services import Services
 
-PAGE_COMPRESSION = 5  # of 9; more takes twice the time for one part in a hundred
+PAGE_COMPRESSION = 3  # of 9; 5 takes half as long again, with each page, for one part in twenty
 
 
 def page_routes(services: Services) -> Blueprint:
@@ -136,49 +137,64 @@ class Pages:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def show(self, template: str, status: int = 200, at: Place | None = None, **values: object) -> Response:
-        """A whole page; the browser and its name are remembered in cookies. One that connects is for the place `at`."""
-        browser, name = self._browser(), self._name()
-        page = security.new_page(browser, at, self._services.secret_key)
-        nonce = security.nonce_of(page, self._services.secret_key)
-        me = security.visitor_of(page)
-        html = self._services.templates.render(
-            template,
-            "en",
-            page=page,
-            boot=self._services.boot,
-            nonce=nonce,
-            me=me,
-            name=name,
-            emoji=emoji_for(name),
-            hue=hue_for(me),
-            phone=_is_phone(request),
-            origin=self._origin(),
-            cookies=self._cookies(),
-            **values,
-        )
-        response = _compressed(Response(html, status, content_type="text/html; charset=utf-8"), html)
-        response.headers["Content-Security-Policy"] = security.content_security_policy(nonce)
-        response.headers["Cache-Control"] = "no-store"
-        self._remember(response, browser, name)
-        return response
+    def show(self, template: str, status: int = 200, **values: object) -> Response:
+        """A whole page that connects to nothing."""
+        browser = self._browser()
+        own = self._own_values(browser, None)
+        html = self._services.templates.render(template, "en", **own, **self._common_values(), **values)
+        return self._answer(html, status, browser, own)
 
     def show_place(self, kind: Kind, code: RoomCode | None = None) -> Response:
-        """The page of one of the four ways to talk; 503 when no more sockets are taken."""
+        """The page of one of the four ways to talk; 503 when no more sockets are taken.
+
+        Most of what a newcomer costs would be its page, so that is rendered once for all who see the same.
+        """
         if self._services.limits.is_full():
             abort(503)
         room = room_of(code) if code else LOBBY if kind is Kind.LOBBY else None
-        reader = self._reader()
-        return self.show(
+        reader, browser = self._reader(), self._browser()
+        own = self._own_values(browser, Place(kind, room)) | (
+            {"code": code, "link": self.link_to(code)} if code else {}
+        )
+        common = self._common_values() | ({} if code else {"code": ""})
+        page = self._services.templates.stencil(
             "pages/place.html",
-            at=Place(kind, room),
-            place={"kind": kind.value, "code": code or ""},
-            link=self.link_to(code) if code else "",
+            "en",
+            *own,
+            kind=kind.value,
             waiting=self._services.chat.waiting(kind, reader.browser) if kind.is_pair else 0,
             banned_until=self._services.chat.ban_of(reader, kind),
             agreed=self._cookies().prefix + "agreed" in request.cookies,
             turn=bool(self._services.settings.turn_urls),
+            **common,
         )
+        return self._answer(page.fill(*own.values()), 200, browser, own)
+
+    def _own_values(self, browser: str, at: Place | None) -> dict[str, str]:
+        """What is new with each load of a page, one for the place `at` if it connects."""
+        page, name = security.new_page(browser, at, self._services.secret_key), self._name()
+        me = security.visitor_of(page)
+        return {
+            **({"page": page} if at else {}),
+            "nonce": security.nonce_of(page, self._services.secret_key),
+            "me": me,
+            "name": name,
+            "emoji": emoji_for(name),
+            "hue": str(hue_for(me)),
+            "origin": self._origin(),
+        }
+
+    def _common_values(self) -> dict[str, Hashable]:
+        """What many pages share."""
+        return {"boot": self._services.boot, "phone": _is_phone(request), "cookies": self._cookies()}
+
+    def _answer(self, html: str, status: int, browser: str, own: dict[str, str]) -> Response:
+        """Let the browser show a page, and remember itself and its name in cookies."""
+        response = _compressed(Response(html, status, content_type="text/html; charset=utf-8"), html)
+        response.headers["Content-Security-Policy"] = security.content_security_policy(own["nonce"])
+        response.headers["Cache-Control"] = "no-store"
+        self._remember(response, browser, own["name"])
+        return response
 
     def show_missing(self) -> Response:
         """The page for a code that opens nothing."""
@@ -274,9 +290,9 @@ class Pages:
 
     def _reader(self) -> Visitor:
         """Who asks for a page, known by its browser and its address; it is no visitor yet."""
-        limits, address = self._services.limits, request.remote_addr
+        networks = self._services.limits.networks_of(request.remote_addr)
         browser = security.browser_of(self._browser(), self._services.secret_key)
-        return Visitor(VisitorId(""), browser, limits.hash_of(address), limits.network_of(address))
+        return Visitor(VisitorId(""), browser, networks[0].name, networks[-1].name)
 
     def _browser(self) -> str:
         """The secret of this browser, a new one if it has none of ours."""

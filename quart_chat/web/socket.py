@@ -1,15 +1,18 @@
 """The one WebSocket of a page: frames in, fragments out."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from quart import Blueprint, Websocket, abort, websocket
 
 from quart_chat.chat import Shown
+from quart_chat.delivery.adopted import adopt
 from quart_chat.delivery.close_codes import CloseCode
 from quart_chat.delivery.sessions import Session
-from quart_chat.delivery.wire import Frame, Wire, open_wire
+from quart_chat.delivery.wire import Frame
+from quart_chat.domain.addresses import Network
 from quart_chat.domain.answers import Ending, Refusal, Refused
 from quart_chat.domain.ports import StoreAway
 from quart_chat.domain.requests import RelaySignal, Request, Say, Typing
@@ -19,7 +22,8 @@ from quart_chat.domain.visitors import BrowserId, Visitor
 from quart_chat.log import log
 from quart_chat.settings import split
 from quart_chat.web import frames, security
-from quart_chat.web.asgi import SERVER_SEND, FloodError
+from quart_chat.web.asgi import SERVER_SEND
+from quart_chat.web.asgi_socket import AsgiSocket, Line
 from quart_chat.web.rooms import TooManyGuesses
 from quart_chat.web.security import PageToken
 from quart_chat.web.services import Services
@@ -29,9 +33,8 @@ CLOSED_AT_ONCE = 50  # sockets told to reconnect before the next ones get a mome
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that connects: its secret, the browser it is in, what it is for, and what it shows."""
+    """A page that connects: the browser it is in, what it is for, and what it shows."""
 
-    token: PageToken
     browser: BrowserId
     place: Place
     shown: Shown
@@ -75,15 +78,10 @@ def socket_routes(services: Services, drain: Drain) -> Blueprint:
         if place is None or not security.is_token(token):
             _refuse(services, 400, "no page of ours", address)
         await socket.accept()
-        if not services.limits.open_socket(address):
-            return await _turn_away(services, socket, address)
-        try:
-            page = await _read_page(services, socket, place, PageToken(token))
-            if page is None:
-                return await _send_to_reload(services, socket, address)
-            await Conversation(services, socket, page).hold()
-        finally:
-            services.limits.close_socket(address)
+        conversation = Conversation(services, services.limits.networks_of(address))
+        line = adopt(socket.scope["extensions"].get(SERVER_SEND), conversation) or AsgiSocket(socket, conversation)
+        await conversation.begin(line, socket, place, PageToken(token))
+        await line.served()
 
     return blueprint
 
@@ -93,79 +91,83 @@ def _refuse(services: Services, status: int, why: str, address: str | None) -> N
     abort(status)
 
 
-async def _turn_away(services: Services, socket: Websocket, address: str | None) -> None:
-    """Say why there is no place, and let the page try again by itself."""
-    services.refusals.warning("turned away", address=services.limits.hash_of(address))
-    await socket.send(services.templates.render("fragments/turned_away.html", "en"))
-    await socket.close(CloseCode.TRY_LATER, "too many sockets")
-
-
-async def _send_to_reload(services: Services, socket: Websocket, address: str | None) -> None:
-    """Tell a page that its browser is not the one it was made for; a refused handshake would tell it nothing."""
-    services.refusals.info("handshake refused", why="another browser", address=services.limits.hash_of(address))
-    await socket.close(CloseCode.UNKNOWN_PAGE, "load the page anew")
-
-
 class Conversation:
-    """One socket's life, from its first frame to its last."""
+    """One socket's life, from its first frame to its last. It is the `Reader` of its line."""
 
-    def __init__(self, services: Services, socket: Websocket, page: Page) -> None:
+    __slots__ = ("_is_counted", "_is_over", "_networks", "_services", "_session", "_token", "_wire")
+
+    def __init__(self, services: Services, networks: Sequence[Network]) -> None:
+        """`networks` are those of the client's address, under the names that limits keep."""
         self._services = services
-        self._socket = socket
-        self._page = page
-        self._address = socket.remote_addr
-        self._wire: Wire = open_wire(socket, socket.scope["extensions"].get(SERVER_SEND))
+        self._networks = networks
+        self._session: Session | None = None
+        self._is_counted = False
+        self._is_over = False
 
-    async def hold(self) -> None:
-        """Connect the page to its session, then listen until either side is done. A close is never a leave."""
+    async def begin(self, line: Line, socket: Websocket, place: Place, token: PageToken) -> None:
+        """Connect a page to its visitor's session, or say why not, and listen."""
+        self._wire, self._token = line, token
+        self._is_counted = self._services.limits.open_socket(self._networks)
         try:
-            visitor = await self._recognise()
+            if not self._is_counted:
+                self._turn_away()
+            elif page := await _read_page(self._services, socket, place, token):
+                await self._connect(line, page)
+            else:
+                self._send_to_reload()
         except StoreAway:
-            self._wire.close(CloseCode.TRY_LATER, "out of reach")
-            return await self._wire.run()
-        writer = asyncio.create_task(self._wire.run())
-        session = self._services.sessions.open(visitor, self._page.place, "en", self._wire)
-        reader = asyncio.create_task(self._greet_and_listen(session))
-        try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await self._end(session, reader, writer)
+            line.close(CloseCode.TRY_LATER, "out of reach")
+        except Exception:
+            log.exception("socket failed")
+            line.close(CloseCode.INTERNAL_ERROR)
 
-    async def _recognise(self) -> Visitor:
+    async def _connect(self, line: Line, page: Page) -> None:
+        visitor = await self._recognise(page)
+        if not self._is_over:
+            self._session = self._services.sessions.open(visitor, page.place, "en", line)
+            self._greet(self._session, page)
+            line.start()
+
+    def _turn_away(self) -> None:
+        """Say why there is no place, and let the page try again by itself."""
+        self._services.refusals.warning("turned away", address=self._networks[0].name)
+        self._wire.send(Frame(self._services.templates.render("fragments/turned_away.html", "en")))
+        self._wire.close(CloseCode.TRY_LATER, "too many sockets")
+
+    def _send_to_reload(self) -> None:
+        """Tell a page that its browser is not the one it was made for; a refused handshake would tell it nothing."""
+        self._services.refusals.info("handshake refused", why="another browser", address=self._networks[0].name)
+        self._wire.close(CloseCode.UNKNOWN_PAGE, "load the page anew")
+
+    async def _recognise(self, page: Page) -> Visitor:
         """Whose page it is: its own, or that of the visitor whose page it has taken the place of."""
-        page, limits = self._page, self._services.limits
-        own = security.visitor_of(page.token)
-        visitor = await self._services.chat.recognise(own, page.browser, page.place)
-        return Visitor(visitor, page.browser, limits.hash_of(self._address), limits.network_of(self._address))
+        visitor = await self._services.chat.recognise(security.visitor_of(self._token), page.browser, page.place)
+        return Visitor(visitor, page.browser, self._networks[0].name, self._networks[-1].name)
 
-    async def _end(self, session: Session, *tasks: asyncio.Task[None]) -> None:
-        for task in tasks:
-            task.cancel()
-        if self._services.sessions.drop(session, self._wire):
+    def ended(self) -> None:
+        """The line is gone. That is never a leave."""
+        self._is_over = True
+        if self._is_counted:
+            self._services.limits.close_socket(self._networks)
+        session = self._session
+        if session and self._services.sessions.drop(session, self._wire):
             self._services.hub.unsubscribe(session.visitor.id)
             self._services.chat.disconnect(session.visitor, session.place)
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                log.error("socket failed", exc_info=result)
 
-    async def _greet_and_listen(self, session: Session) -> None:
-        self._greet(session)
-        try:
-            while True:
-                self._hear(session, await self._socket.receive())
-        except FloodError:
-            self._close_flood()
-            await asyncio.Event().wait()  # the writer ends this conversation
+    def hear(self, message: str | bytes) -> None:
+        """Do what a frame asks for, within the limits."""
+        if self._session:
+            self._hear(self._session, message)
 
-    def _greet(self, session: Session) -> None:
+    def _greet(self, session: Session, page: Page) -> None:
         """Show a page that comes back where it is; a fresh one shows its door already."""
-        if session.visitor.id != security.visitor_of(self._page.token):
+        if session.visitor.id != security.visitor_of(self._token):
             self._recolour(session)
-        self._services.chat.connect(session.visitor, session.place, self._page.shown)
+        self._services.chat.connect(session.visitor, session.place, page.shown)
 
     def _recolour(self, session: Session) -> None:
         """A reloaded page continues as the visitor it was before, so that one's messages are its own."""
-        nonce = security.nonce_of(self._page.token, self._services.secret_key)
+        nonce = security.nonce_of(self._token, self._services.secret_key)
         html = self._services.templates.render(
             "fragments/taken_over.html", session.language, me=session.visitor.id, nonce=nonce
         )
@@ -194,7 +196,7 @@ class Conversation:
         return True
 
     def _may_say(self, session: Session, request: Say, now: float) -> bool:
-        return session.messages.take(now) and self._services.limits.may_send(self._address, request.room == LOBBY)
+        return session.messages.take(now) and self._services.limits.may_send(self._networks, request.room == LOBBY)
 
     def _handle(self, session: Session, request: Request) -> None:
         """One request that fails must not cost the visitor its socket, nor anybody else anything."""
@@ -210,11 +212,11 @@ class Conversation:
         if session.strikes.take(now):
             self._services.hub.tell(session.visitor.id, refused)
         else:
-            self._close_flood()
+            self.flooded()
 
-    def _close_flood(self) -> None:
-        address = self._services.limits.hash_of(self._address)
-        self._services.refusals.warning("flood closed", address=address)
+    def flooded(self) -> None:
+        """Close a client that sends more than any page does."""
+        self._services.refusals.warning("flood closed", address=self._networks[0].name)
         self._wire.close(CloseCode.POLICY, "too many frames")
 
 
@@ -228,7 +230,6 @@ async def _read_page(services: Services, socket: Websocket, place: Place, token:
     if not is_ours and (is_of_this_run or not await _may_be_from_before(services, socket, place)):
         return None
     return Page(
-        token,
         security.browser_of(secret, services.secret_key),
         place,
         Shown(

@@ -20,7 +20,7 @@ START_LIMIT = 60.0  # seconds
 PATIENCE = 30.0  # seconds for something to become true on a page
 
 # A camera and a microphone that are made up, and no question whether they may be used.
-# Whoever may use them tells its addresses inside the network: this Firefox and a Chromium cannot find
+# A page that may use them tells its addresses inside the network: this Firefox and a Chromium cannot find
 # each other by the names that hide them, which are announced by multicast.
 PREFERENCES = """
 user_pref("media.navigator.streams.fake", true);

@@ -32,8 +32,11 @@ class NotedWire:
     def close(self, code: int, reason: str = "") -> None:
         self.closed = code
 
-    async def run(self) -> None:
-        """Nothing to write to."""
+    def beat(self, second: int) -> None:
+        """Nobody looks whether it is heard."""
+
+    def check(self, second: int) -> None:
+        """It is never given up."""
 
 
 def names(members: dict[VisitorId, Member]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from quart_chat import hypercorn_patches
 from quart_chat.app import create_app
-from quart_chat.delivery import wire
+from quart_chat.delivery import adopted
 from quart_chat.domain.spaces import LOBBY
 from tests.clock import FakeClock
 from tests.faults.chaos import ChaosProxy, misbehave
@@ -145,7 +145,7 @@ async def test_a_line_that_dies_and_stays_dead_ends_the_talk_once(clock: FakeClo
 
 
 async def test_a_slow_reader_is_cut_and_nobody_else_waits(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "WRITE_LIMIT", 65_536)
+    monkeypatch.setattr(adopted, "WRITE_LIMIT", 65_536)
     async with attentive(clock) as clients, ChaosProxy(clients.base) as line:
         slow = await clients.in_lobby("Slow", line.url)
         ann, bob = await clients.in_lobby("Ann"), await clients.in_lobby("Bob")
@@ -168,7 +168,7 @@ async def test_a_slow_reader_is_cut_and_nobody_else_waits(clock: FakeClock, monk
 
 def let_the_kernel_keep_little() -> None:
     for connection in hypercorn_patches.Connection.open:
-        connection.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
 
 async def test_a_router_that_cuts_silent_lines_finds_none(clock: FakeClock) -> None:

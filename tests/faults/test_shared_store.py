@@ -190,6 +190,7 @@ async def everybody_sees(people: list[HistoryClient], texts: list[str]) -> None:
 async def test_a_store_that_starts_again_empty_is_filled_by_the_processes(
     lobby: list[HistoryClient], strangers: Pair, store: RedisServer
 ) -> None:
+    await all_say([*lobby, *strangers], "before")
     store.kill()
     for client in [*lobby, *strangers]:
         await client.sees(NOTICE)

@@ -8,8 +8,12 @@ from contextlib import asynccontextmanager
 
 from quart import Quart, Websocket, websocket
 
+from quart_chat.delivery.adopted import AdoptedSocket, adopt
+from quart_chat.delivery.close_codes import CloseCode
+from quart_chat.delivery.websocket import FINAL, Opcode
+from quart_chat.delivery.wire import Frame
 from quart_chat.server import listen, load_config, main, serve
-from quart_chat.web.asgi import FloodError, GuardedWebsocket, TrustedProxies
+from quart_chat.web.asgi import SERVER_SEND, FloodError, GuardedWebsocket, TrustedProxies
 
 RESTARTING = 1012
 PIECE = "x" * 60_000  # characters; below the limit of a message
@@ -45,6 +49,31 @@ class Echo(Quart):
             self.ended += 1
 
 
+class EchoReader:
+    """The `Reader` of an adopted socket that sends back what it hears, bytes too."""
+
+    line: AdoptedSocket | None = None
+
+    def hear(self, message: str | bytes) -> None:
+        assert self.line
+        self.line.send(Frame(message) if isinstance(message, str) else BinaryFrame(message))
+
+    def flooded(self) -> None:
+        assert self.line
+        self.line.close(CloseCode.POLICY)
+
+    def ended(self) -> None:
+        self.line = None
+
+
+class BinaryFrame(Frame):
+    """Bytes as a server writes them; the chat itself sends none."""
+
+    def __init__(self, message: bytes) -> None:
+        self._take(message)
+        self.encoded = bytes((FINAL | Opcode.BINARY,)) + self.encoded[1:]
+
+
 def create_echo(hops: int = 0) -> Echo:
     """Make the app, behind this many trusted proxies."""
     app = Echo()
@@ -62,6 +91,15 @@ def create_echo(hops: int = 0) -> Echo:
         async with app.open_socket() as socket:
             while True:
                 await socket.send(await socket.receive())
+
+    @app.websocket("/adopted")
+    async def echo_by_the_adopted() -> None:
+        socket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined] # a proxy's object has no type
+        await socket.accept()
+        reader = EchoReader()
+        reader.line = adopt(socket.scope["extensions"].get(SERVER_SEND), reader)
+        assert reader.line
+        reader.line.start()
 
     @app.websocket("/slow")
     async def echo_when_told() -> None:

@@ -37,13 +37,17 @@ PATIENCE = 10.0  # seconds; far more than anything here takes
 
 
 @asynccontextmanager
-async def serving(settings: Settings | None = None, app: Quart | None = None) -> AsyncIterator[str]:
+async def serving(
+    settings: Settings | None = None, app: Quart | None = None, *, through_asgi: bool = False
+) -> AsyncIterator[str]:
     """A real Hypercorn with the real app on a free port; yields its address."""
     sock = server.listen("127.0.0.1", 0, 128)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     stop = asyncio.Event()
     app = app or create_app(settings or Settings())
-    task = asyncio.create_task(server.serve(app, server.load_config(), sock=sock, stop=stop))
+    config = server.load_config()
+    config.releases_sockets = not through_asgi
+    task = asyncio.create_task(server.serve(app, config, sock=sock, stop=stop))
     try:
         await until_it_answers(url)
         yield url

@@ -29,28 +29,28 @@ def limits(clock: FakeClock) -> AddressLimits:
 
 
 def test_an_address_has_so_many_sockets_and_gets_a_free_place_back(limits: AddressLimits) -> None:
-    assert limits.open_socket("ann") and limits.open_socket("ann")
-    assert not limits.open_socket("ann")
-    assert limits.open_socket("bob")
-    limits.close_socket("ann")
-    assert limits.open_socket("ann")
+    assert limits.open_socket(limits.networks_of("ann")) and limits.open_socket(limits.networks_of("ann"))
+    assert not limits.open_socket(limits.networks_of("ann"))
+    assert limits.open_socket(limits.networks_of("bob"))
+    limits.close_socket(limits.networks_of("ann"))
+    assert limits.open_socket(limits.networks_of("ann"))
 
 
 def test_an_address_that_comes_too_often_waits(limits: AddressLimits, clock: FakeClock) -> None:
     for _ in range(4):
-        assert limits.open_socket("ann")
-        limits.close_socket("ann")
-    assert not limits.open_socket("ann")
+        assert limits.open_socket(limits.networks_of("ann"))
+        limits.close_socket(limits.networks_of("ann"))
+    assert not limits.open_socket(limits.networks_of("ann"))
     clock.seconds += 15.0
-    assert limits.open_socket("ann")
+    assert limits.open_socket(limits.networks_of("ann"))
 
 
 def test_the_process_is_full_at_its_limit(limits: AddressLimits) -> None:
     for who in ("ann", "bob", "cid"):
         assert not limits.is_full()
-        limits.open_socket(who)
+        limits.open_socket(limits.networks_of(who))
     assert limits.is_full()
-    limits.close_socket("bob")
+    limits.close_socket(limits.networks_of("bob"))
     assert not limits.is_full()
 
 
@@ -95,12 +95,15 @@ def test_the_many_networks_of_one_customer_share_a_larger_allowance(
 ) -> None:
     """Issue 11, line 12."""
     inside = [network(number, length) for number in range(2 ** (length - wider))]
-    assert sum(limits.open_socket(address) for address in 2 * inside) == share * TIGHT.sockets_per_address
+    assert (
+        sum(limits.open_socket(limits.networks_of(address)) for address in 2 * inside)
+        == share * TIGHT.sockets_per_address
+    )
     outside = network(2 ** (length - wider), length)
-    assert limits.open_socket(outside)
+    assert limits.open_socket(limits.networks_of(outside))
     for address in inside[: share // 2]:
-        limits.close_socket(address)
-    assert limits.open_socket(inside[-1])
+        limits.close_socket(limits.networks_of(address))
+    assert limits.open_socket(limits.networks_of(inside[-1]))
 
 
 def test_rooms_and_guesses_of_one_customer_are_counted_together(limits: AddressLimits) -> None:
@@ -120,7 +123,7 @@ def test_a_refusal_by_a_wider_network_costs_nothing(limits: AddressLimits) -> No
         assert limits.may_make_room(network(number, 64))
     late = network(4, 64)
     assert not limits.may_make_room(late)
-    elsewhere = limits._rooms.of(limits._networks(late)[:1], 0.0)[0]
+    elsewhere = limits._rooms.of(limits.networks_of(late)[:1], 0.0)[0]
     assert elsewhere.is_full(0.0)
 
 

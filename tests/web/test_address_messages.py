@@ -19,7 +19,7 @@ class Messages:
         self._limits = AddressLimits(SETTINGS, b"key", self.clock)
 
     def take(self, address: str, to_lobby: bool = False) -> bool:
-        return self._limits.may_send(f"192.0.2.{address}", to_lobby)
+        return self._limits.may_send(self._limits.networks_of(f"192.0.2.{address}"), to_lobby)
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ class TestMessages:
 
     def test_the_many_networks_of_one_customer_share_some_allowances(self, messages: Messages) -> None:
         limits = AddressLimits(SETTINGS, b"key", messages.clock)
-        taken = [limits.may_send(f"2001:db8:0:{number:x}::1", to_lobby=False) for number in range(100)]
+        taken = [
+            limits.may_send(limits.networks_of(f"2001:db8:0:{number:x}::1"), to_lobby=False) for number in range(100)
+        ]
         assert sum(taken) == 4 * SETTINGS.address_messages_per_5s
 
     def test_the_lobby_takes_so_many_from_all_together(self, messages: Messages) -> None:

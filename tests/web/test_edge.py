@@ -12,7 +12,8 @@ from hypercorn.protocol.events import Data, Event
 from websockets.asyncio.client import connect
 
 from quart_chat.app import create_app
-from quart_chat.hypercorn_patches import LOOSE_FRAMES, READ_AT_ONCE, REFUSALS_LOGGED, Stream
+from quart_chat.delivery.adopted import LOOSE_FRAMES, READ_AT_ONCE
+from quart_chat.hypercorn_patches import REFUSALS_LOGGED, Stream
 from quart_chat.settings import Settings
 from tests.web.echo_app import create_echo, serving
 from tests.web.guest import serving as chat_serving

@@ -178,7 +178,7 @@ async def test_no_tunnel_is_opened_for_http_2(proxy: Proxy, tmp_path: Path, path
             head = await reader.readuntil(b"\r\n\r\n")
         writer.close()
     assert int(head.split()[1]) == (400 if path == "/ws" else 200)
-    assert b"h2c" not in head.lower()
+    assert b"\r\nupgrade:" not in head.lower()
 
 
 async def come(url: str, address: str, number: int) -> connect:

@@ -1,3 +1,5 @@
+"""Sockets that are adopted, and those that are not: the same to their clients."""
+
 import asyncio
 
 import httpx
@@ -5,29 +7,36 @@ import pytest
 from websockets.asyncio.client import connect
 
 from quart_chat.app import create_app
-from quart_chat.delivery import wire
+from quart_chat.delivery.adopted import AdoptedSocket
+from quart_chat.delivery.close_codes import CloseCode
 from quart_chat.delivery.sessions import Sessions
-from quart_chat.delivery.wire import FastWire, Frame, PlainWire
+from quart_chat.delivery.wire import Frame
 from quart_chat.settings import Settings
+from quart_chat.web.asgi_socket import AsgiSocket
 from tests.web.guest import Company, serving
 
 
-async def test_under_the_pinned_hypercorn_every_socket_takes_the_fast_way(
-    company: Company, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("through_asgi", "kind"), [(False, AdoptedSocket), (True, AsgiSocket)])
+async def test_every_socket_is_adopted_unless_it_may_not_be(
+    through_asgi: bool, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A release of Hypercorn of another shape would leave them to ASGI without a word."""
     taken: list[object] = []
     opened = Sessions.open
 
     def noting(self: Sessions, *arguments: object) -> object:
-        taken.extend(argument for argument in arguments if isinstance(argument, FastWire | PlainWire))
+        taken.extend(argument for argument in arguments if isinstance(argument, AdoptedSocket | AsgiSocket))
         return opened(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Sessions, "open", noting)
-    await company.in_lobby("Ann")
-    assert [type(each) for each in taken] == [FastWire]
+    async with serving(Settings(), through_asgi=through_asgi) as address:
+        company = Company(address)
+        await company.in_lobby("Ann")
+        await company.hang_up()
+    assert [type(each) for each in taken] == [kind]
 
 
-async def test_another_server_is_served_the_plain_way() -> None:
+async def test_another_server_is_served_through_asgi() -> None:
     app = create_app(Settings())
     async with app.test_app() as served:
         client = served.test_client()
@@ -38,13 +47,9 @@ async def test_another_server_is_served_the_plain_way() -> None:
             assert 'data-at="talk"' in await socket.receive()
 
 
-@pytest.mark.parametrize("way", [FastWire, PlainWire])
-async def test_both_ways_keep_the_order_of_room_own_answers_and_close(
-    way: type, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if way is PlainWire:
-        monkeypatch.setattr(wire, "transport_of", lambda send: None)
-    async with serving(Settings()) as address:
+@pytest.mark.parametrize("through_asgi", [False, True])
+async def test_both_ways_keep_the_order_of_room_own_answers_and_close(through_asgi: bool) -> None:
+    async with serving(Settings(), through_asgi=through_asgi) as address:
         company = Company(address)
         ann = await company.in_lobby("Ann")
         ann.forgets()
@@ -93,4 +98,4 @@ async def test_a_client_that_never_reads_is_cut_and_costs_nobody_a_message(compa
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{company.base}/healthz")).text == "ok"
     slow._socket.transport.resume_reading()
-    assert await slow.is_closed() == 1006
+    assert await slow.is_closed() in (1006, CloseCode.TRY_LATER)  # through ASGI it can still be told why
