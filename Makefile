@@ -9,7 +9,7 @@ python := $(VENV)/bin/python
 typed := $(foreach folder,quart_chat tests bench tools,$(if $(wildcard $(folder)/*.py),$(folder)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-two test check format screenshots bench soak autobahn clean
+.PHONY: help run run-two test check format screenshots bench soak attack autobahn clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -44,6 +44,9 @@ bench: $(VENV)/.installed-for-bench ## measure this chat beside others, and writ
 
 soak: $(VENV)/.installed-for-tests ## let people come and go for MINUTES, then look whether anything is left of them
 	@$(python) -m tools.soak $(MINUTES)
+
+attack: $(VENV)/.installed-for-tests ## attack a chat of one's own for MINUTES, while neighbours talk there
+	@$(python) -m tools.attack $(MINUTES)
 
 autobahn: $(VENV)/.installed-for-tests ## run the Autobahn suite against the socket, where there is a Python 2.7
 	@$(python) -m tools.autobahn

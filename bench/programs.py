@@ -35,10 +35,10 @@ def versions() -> dict[str, str]:
     """The version of each."""
     found = {}
     if build_node():
-        found["Node.js"] = _says("node", "--version").lstrip("v")
+        found["node"] = _says("node", "--version").lstrip("v")
         found["ws"] = WS.partition("@")[2]
     if build_go():
-        found["Go"] = _says("go", "version").split()[2].removeprefix("go")
+        found["go"] = _says("go", "version").split()[2].removeprefix("go")
     return found
 
 

@@ -77,7 +77,7 @@ CHANNELS = Chat(
     packages=("channels", "daphne"),
 )
 PICOWS = Chat("picows, a bare sender", "bench.peers.picows_chat PORT", packages=("picows",))
-NODE = Chat("ws on Node.js", f"node {PROGRAMS}/node_chat.js PORT", python="")
+NODE = Chat("ws on Node", f"node {PROGRAMS}/node_chat.js PORT", python="")
 GORILLA = Chat("gorilla/websocket in Go", f"{PROGRAMS}/gorilla_chat PORT", python="")
 
 

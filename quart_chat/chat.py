@@ -6,6 +6,7 @@ Nothing here waits but at the edges, where a room is made or looked up.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,10 +17,11 @@ from quart_chat.domain.browsers import LeftBehind
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.commands import Command, Entry, Party
 from quart_chat.domain.events import Event, Why
-from quart_chat.domain.limits import GrowingWait, Ledger, Limit
+from quart_chat.domain.limits import Bucket, GrowingWait, Ledger, Limit
 from quart_chat.domain.naming import GivenName, given_name
 from quart_chat.domain.ports import Browsers, Journal, ReportStore, Screens, Space, StoreAway
 from quart_chat.domain.queues import Queue
+from quart_chat.domain.reports import KEPT_OF_AN_ADDRESS, MAX_WORDS, Report
 from quart_chat.domain.requests import Request
 from quart_chat.domain.rooms import Room
 from quart_chat.domain.signals import BadSignal, CallPages, addresses_for, as_json, cleaned
@@ -34,15 +36,16 @@ from quart_chat.domain.spaces import (
     queue_of,
     room_of,
 )
-from quart_chat.domain.text import Reason, Unwritable, clean_message
+from quart_chat.domain.text import Reason, Unwritable, clean_message, clean_note
 from quart_chat.domain.timing import ANSWER_LIMIT, REPORTABLE_FOR, UNVISITED_ROOM
 from quart_chat.domain.visitors import BrowserId, Member, Visitor, VisitorId
 from quart_chat.domain.whereabouts import Whereabouts
-from quart_chat.log import log
+from quart_chat.log import SampledLog
 
 SKIPS = Limit(20, 60.0)  # talks one may end in a minute before it waits for the next one a little longer each time
 REPORTERS_FOR_A_BAN = 3
 ROOMS = 5_000  # by code, open at once in one process
+REFUSALS_LOGGED = 10  # lines of a kind in a minute
 HOPS = 4  # spaces in which a returning visitor is looked for
 TOLD_OF_OTHERS = 200  # who wait, each second; beyond, a number that changes so fast says nothing
 
@@ -131,6 +134,8 @@ class Chat:
         self._expelled: dict[VisitorId, float] = {}
         self._skips = Ledger(lambda now: GrowingWait(rules.skips, now))
         self._call_pages = Ledger(CallPages)
+        self._kept_reports = Ledger(partial(Bucket, KEPT_OF_AN_ADDRESS))
+        self._refusals = SampledLog(REFUSALS_LOGGED)
         self._told_present: dict[SpaceId, int] = {}
         self._lingering: dict[SpaceId, float] = {}  # held until then, the first to end first
         self._unvisited: dict[SpaceId, float] = {}  # rooms made here, until when they may be empty
@@ -315,7 +320,8 @@ class Chat:
         return self._call_pages.of(f"{request.room} {visitor.id}", now).may_send(request.page, now)
 
     def _report_stranger(self, visitor: Visitor, place: Place, request: requests.ReportStranger) -> None:
-        self._append_to_talk(visitor, request.room, commands.Report(visitor.id, request.reason, request.words))
+        words = clean_note(request.words, MAX_WORDS)
+        self._append_to_talk(visitor, request.room, commands.Report(visitor.id, request.reason, words))
 
     def _block(self, visitor: Visitor, place: Place, request: requests.Block) -> None:
         self._append_to_talk(visitor, request.room, commands.BlockPartner(visitor.id))
@@ -347,12 +353,13 @@ class Chat:
         since = before.seq if isinstance(before, Room) else None
         shown = Shown(inside=True, room=space if isinstance(before, Room) else None, since=since)
         for id in self._arrived_unheard(state):
-            self._returning.pop(id, None)
             self._settle(id, space)
         for id in self._whereabouts.inside(space):
             visitor = _visitor_in(state, id) or (_visitor_in(before, id) if before else None)
             if state.home_of(id) == self._journal.process:
-                self._show_again(space, state, id, Return(visitor, shown) if visitor else None)
+                # A page that has just come back may have seen less than was known here.
+                back = self._returning.get(id) or (Return(visitor, shown) if visitor else None)
+                self._show_again(space, state, id, back)
             elif visitor and self._is_connected(id):
                 self._returning[id] = back = Return(visitor, shown)
                 self._ask_for_seat(space, back)
@@ -391,7 +398,8 @@ class Chat:
         self._unvisited.pop(space, None)
         if event.home == self._journal.process and isinstance(state, Room):
             self._settle(event.visitor, space)
-            self._show_room(event.visitor, state, NOTHING_SHOWN)
+            if not self._expel_if_banned(event.visitor, state):
+                self._show_room(event.visitor, state, NOTHING_SHOWN)
 
     def _enter_refused(self, space: SpaceId, state: Space, entry: Entry, event: events.EnterRefused) -> None:
         if self._is_by_us(entry):
@@ -417,7 +425,8 @@ class Chat:
     def _queued(self, space: SpaceId, state: Space, entry: Entry, event: events.Queued) -> None:
         if event.home == self._journal.process and isinstance(state, Queue):
             self._settle(event.visitor, space)
-            self._show_queue(event.visitor, state)
+            if not self._expel_if_banned(event.visitor, state):
+                self._show_queue(event.visitor, state)
 
     def _matched(self, space: SpaceId, state: Space, entry: Entry, event: events.Matched) -> None:
         ours = [party for party in event.parties if self._is_at_home(party)]
@@ -447,18 +456,26 @@ class Chat:
             self._seek(event.stayed.visitor, event.kind, event.stayed.name, ended=space)
 
     def _report_made(self, space: SpaceId, state: Space, entry: Entry, event: events.ReportMade) -> None:
-        """Count a report and keep it; a report that cannot be kept counts all the same."""
+        """Count a report and keep it; one that is not kept counts all the same."""
         if not self._is_by_us(entry):
             return
         report = event.report
         command = commands.CountReport(report.accused, report.reporter, self._rules.reporters_for_a_ban)
         self._journal.append(BANS, command)
+        self._keep(report)
+        if not event.ended_talk:
+            self._screens.tell(report.reporter.id, answers.Reported())
+
+    def _keep(self, report: Report) -> None:
+        """Write a report down, unless so many came from its address that they would fill the file."""
+        now = self._journal.now()
+        if not self._kept_reports.of(report.reporter.network, now).take(now):
+            self._refusals.warning("report not kept", why="too many from one address")
+            return
         try:
             self._reports.add(report)
         except OSError as error:
-            log.error("report not kept", extra={"error": type(error).__name__})
-        if not event.ended_talk:
-            self._screens.tell(report.reporter.id, answers.Reported())
+            self._refusals.error("report not kept", error=type(error).__name__)
 
     def _report_refused(self, space: SpaceId, state: Space, entry: Entry, event: events.ReportRefused) -> None:
         if self._is_by_us(entry):
@@ -552,6 +569,14 @@ class Chat:
         until = self.ban_of(visitor, kind)
         if until is not None:
             self._screens.tell(visitor.id, answers.Banned(until))
+        return until is not None
+
+    def _expel_if_banned(self, id: VisitorId, state: Room | Queue) -> bool:
+        """Take out one who was banned while it was on its way in."""
+        visitor = _visitor_in(state, id)
+        until = self.ban_of(visitor, state.kind) if visitor else None
+        if until is not None:
+            self._expel(id, until)
         return until is not None
 
     def _expel(self, visitor: VisitorId, until: float) -> None:

@@ -96,8 +96,11 @@ class Connection(TCPServer):
                 self.config.connections.remove(self._networks)
 
     def release(self, unread: bytes) -> "ReleasedLine | None":
-        """Touch the connection no more, and say what has come and was not looked at, `unread` before it."""
-        if not self.config.releases_sockets:
+        """Touch the connection no more, and say what has come and was not looked at, `unread` before it.
+
+        One that has been cut meanwhile stays: only who serves it now hears of its end.
+        """
+        if not self.config.releases_sockets or self.writer.transport.is_closing():
             return None
         unread += bytes(self.reader._buffer)  # type: ignore[attr-defined] # asyncio has no other way to it
         self.released = ReleasedLine(self.writer.transport, unread, self.config, self._networks)  # type: ignore[arg-type]

@@ -48,6 +48,10 @@ class SampledLog:
         """Write a line on what an operator should see, or count it."""
         self._write(logging.WARNING, event, extra)
 
+    def error(self, event: str, **extra: object) -> None:
+        """Write a line on what an operator must mend, or count it."""
+        self._write(logging.ERROR, event, extra)
+
     def _write(self, level: int, event: str, extra: dict[str, object]) -> None:
         now = time.monotonic()
         if not self._buckets.setdefault(event, Bucket(self._limit, now)).take(now):

@@ -1,15 +1,18 @@
 """The docs are true: links lead somewhere, commands, files and numbers are the code's, the example runs."""
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from quart_chat import server
+from quart_chat.settings import Settings
 from tests.web.guest import PATIENCE, serving
 from tools.document_settings import OF_THE_SERVER, table
 
@@ -58,7 +61,18 @@ def test_every_number_of_the_architecture_is_the_code_s(told: str, unit: str, mo
     assert int(told.replace(",", "")) * UNITS[unit] == value
 
 
+def test_what_a_platform_asks_an_operator_for_says_what_the_settings_say() -> None:
+    """Issue 11, line 21: the sentence about SECRET_KEY."""
+    meanings = {field.name.upper(): field.metadata["meaning"] for field in fields(Settings)}
+    asked = json.loads((ROOT / "app.json").read_text("utf-8"))["env"]
+    assert asked.keys() <= meanings.keys()
+    made_with_it, _, _ = meanings["SECRET_KEY"].partition(". ")
+    assert asked["SECRET_KEY"]["description"].startswith(made_with_it)
+    assert "cookie" not in asked["SECRET_KEY"]["description"].lower()  # they are drawn by chance and outlive the key
+
+
 def test_the_table_of_settings_is_the_code_s() -> None:
+    """Issue 11, line 21: all of them, ALLOWED_HOSTS too."""
     assert table() in README.read_text("utf-8"), "python -m tools.document_settings writes it anew"
 
 

@@ -9,19 +9,15 @@ the last round the count must be about the same as that of the first rounds. Exi
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
 
 import httpx
 from websockets.exceptions import WebSocketException
 
-from quart_chat.app import SystemClock, create_app
 from quart_chat.domain.timing import CODE_RESTS
 from tests.faults.history import HistoryClient
-from tests.web.guest import GENEROUS
+from tests.faults.program import running
+from tools.leaping import PROGRAM, Count
 
 PEOPLE = 60
 STRANGERS = ("/text", "/text", "/video")
@@ -34,65 +30,19 @@ GROWN_BY_CROWD = 4.0  # by FIRST visitors more, and
 TASKS_LEFT, FILES_LEFT = 5, 5  # how much more of these there may be
 LEAP = 2 * CODE_RESTS  # seconds; nothing but blocks and bans is kept for longer
 EMPTY_WITHIN = 30.0  # seconds
-PAGE = 4096  # bytes
-
-SERVE = "from tools.soak import serve; serve()"
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """What a process holds: memory in MiB, tasks, and open descriptors."""
-
-    memory: float
-    tasks: int
-    files: int
-
-
-class LeapingClock(SystemClock):
-    """The machine's clock, and how many seconds it was put forward."""
-
-    ahead = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.ahead
-
-
-def serve() -> None:
-    """Serve a chat that also tells, at /count, what it holds, and leaps at /leap; run in a process of its own."""
-    from quart import Quart
-
-    from quart_chat.server import main
-
-    def create() -> Quart:
-        clock = LeapingClock()
-        app = create_app(replace(GENEROUS, log_level="ERROR"), clock)
-
-        @app.get("/leap")
-        async def leap() -> str:
-            clock.ahead += LEAP
-            return ""
-
-        @app.get("/count")
-        async def count() -> dict[str, Any]:
-            pages = int(Path("/proc/self/statm").read_text().split()[1])  # noqa: ASYNC240 - /proc is no disk
-            files = len(list(Path("/proc/self/fd").iterdir()))  # noqa: ASYNC240
-            return asdict(Count(pages * PAGE / 2**20, len(asyncio.all_tasks()), files))
-
-        return app
-
-    main(create)
+NO_LIMITS = {"SKIPS_PER_MINUTE": "10000", "ROOMS_PER_MINUTE": "10000", "WRONG_CODES_PER_MINUTE": "1000"}
 
 
 async def main(minutes: float) -> None:
     """Soak a fresh chat."""
-    async with running() as url:
-        await fill(url)
-        before = await rounds(url, WARM_UP)
+    async with running(program=PROGRAM, LOG_LEVEL="ERROR", **NO_LIMITS) as chat:
+        await fill(chat.url)
+        before = await rounds(chat.url, WARM_UP)
         print(f"before: {before}", flush=True)
-        await fill(url)
-        crowd = await at_rest(url)
+        await fill(chat.url)
+        crowd = await at_rest(chat.url)
         print(f"after {FIRST:,} more: {crowd}", flush=True)
-        after = await rounds(url, round(60 * minutes / ROUND))
+        after = await rounds(chat.url, round(60 * minutes / ROUND))
         print(f"after {minutes:g} minutes: {after}", flush=True)
     if crowd.memory > before.memory + GROWN_BY_CROWD:
         sys.exit(f"{FIRST:,} visitors have left {crowd.memory - before.memory:.1f} MiB")
@@ -100,19 +50,6 @@ async def main(minutes: float) -> None:
         sys.exit(f"memory has grown by {after.memory - before.memory:.1f} MiB")
     if after.tasks > before.tasks + TASKS_LEFT or after.files > before.files + FILES_LEFT:
         sys.exit("tasks or descriptors are left")
-
-
-@asynccontextmanager
-async def running() -> AsyncIterator[str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVE), stdout=asyncio.subprocess.PIPE, env={"PORT": "0", "PYTHONPATH": "."}
-    )
-    assert process.stdout  # noqa: S101 - a pipe was asked for
-    try:
-        yield (await process.stdout.readline()).decode().split()[-1]
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def rounds(url: str, number: int) -> Count:
@@ -191,7 +128,7 @@ async def act(guest: HistoryClient, chance: random.Random) -> None:
 async def at_rest(url: str) -> Count:
     """Wait until nobody is anywhere, then count."""
     async with httpx.AsyncClient(base_url=url) as client, asyncio.timeout(EMPTY_WITHIN):
-        await client.get("/leap")
+        await client.get("/leap", params={"seconds": LEAP})
         while any((await client.get("/api/status")).json().values()):  # noqa: ASYNC110 - a server is asked
             await asyncio.sleep(1)
         await asyncio.sleep(5)  # for what is let go of once a second

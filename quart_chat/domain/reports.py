@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quart_chat.domain.limits import Limit
 from quart_chat.domain.visitors import Visitor
 
-MAX_WORDS = 500  # characters a reporter may add
+MAX_WORDS = 500  # characters a reporter may add; cleaned
 REPORTED_LINES = 20  # the last ones of the talk, which go with a report
+KEPT_OF_AN_ADDRESS = Limit(20, 3_600.0)  # reports; one takes up to 500 KB, and people report a stranger now and then
 
 
 class ReportReason(StrEnum):

@@ -50,16 +50,29 @@ def clean_message(raw: str) -> str:
     return _checked(text, MAX_TEXT)
 
 
+def clean_note(raw: str, limit: int) -> str:
+    """Make a note for the operator safe to read anywhere, also in a terminal; it may be empty, and is cut if too long.
+
+    The result has nothing that is invisible, moves the cursor or turns the direction of its neighbours.
+    """
+    readable = raw[:RAW_TEXT].encode(errors="ignore").decode()
+    return _settled(_LINE_BREAK.sub("\n", readable), _tidy_message).strip()[:limit]
+
+
 def clean_name(raw: str) -> str:
     """Make a name of one line that nobody mistakes for the app's own voice.
 
     The result is NFKC, has single spaces, nothing invisible, and cleans to itself. Raises `Unwritable` (any reason).
     """
-    _check_readable(raw, RAW_NAME)
-    name = _checked(_settled(raw, _tidy_name), MAX_NAME)
+    name = raw if len(raw) <= MAX_NAME and _CLEAN_NAME_ALREADY.fullmatch(raw) else _cleaned_name(raw)
     if is_reserved(name):
         raise Unwritable(Reason.RESERVED)
     return name
+
+
+def _cleaned_name(raw: str) -> str:
+    _check_readable(raw, RAW_NAME)
+    return _checked(_settled(raw, _tidy_name), MAX_NAME)
 
 
 @lru_cache(maxsize=4096)
@@ -70,6 +83,7 @@ def fold_name(name: str) -> str:
 
 # Most messages: one line of ASCII without blanks around it. That is told ten times as fast as cleaned.
 _CLEAN_ALREADY = re.compile("[!-~](?:[ -~]*[!-~])?")
+_CLEAN_NAME_ALREADY = re.compile("[!-~]+(?: [!-~]+)*")  # as most names; its blanks are single
 
 _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quart_chat.domain.reports import Report
 
-LARGEST_FILE = 100_000_000  # bytes; some 20,000 of the longest reports, and no full disk
+LARGEST_FILE = 100_000_000  # bytes; some 200 of the longest reports, many thousands of ordinary ones, and no full disk
 
 
 class ReportFile:

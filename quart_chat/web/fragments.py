@@ -135,7 +135,7 @@ class Fragments:
             language,
             joined=[person(member) for member in change.joined.values()],
             left=[person(member) for member in change.left.values()],
-            listed=[self._item(member, False, language) for member in change.listed.values()],
+            listed=joined(self._item(member, False, language) for member in change.listed.values()),
             unlisted=change.unlisted,
             number=change.number,
             most_listed=LISTED_PEOPLE,
@@ -150,10 +150,10 @@ class Fragments:
             language,
             view=view,
             most_listed=LISTED_PEOPLE,
-            people=() if partner else [self._item(one, one.id in view.away, language) for one in view.people],
+            people=joined(self._item(one, one.id in view.away, language) for one in (() if partner else view.people)),
             partner=person(partner) if partner else None,
             partner_away=partner is not None and partner.id in view.away,
-            messages=[self._message(view.room, message, language) for message in view.messages],
+            messages=joined(self._message(view.room, message, language) for message in view.messages),
         )
 
     def _render_item(self, member: Member, away: bool, language: str) -> Markup:

@@ -1,7 +1,22 @@
-from quart_chat.domain.answers import Ending, MessageAcknowledged, Refusal, Refused, RoomShown, TalkEnded, Waiting
+from dataclasses import replace
+
+import pytest
+
+from quart_chat.chat import REPORTERS_FOR_A_BAN, SKIPS
+from quart_chat.domain.answers import (
+    Banned,
+    Ending,
+    MessageAcknowledged,
+    Refusal,
+    Refused,
+    RoomShown,
+    TalkEnded,
+    Waiting,
+)
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import Disconnected, Joined, Left, Reconnected
-from quart_chat.domain.requests import Enter, FindStranger, Leave, Next, Say, Stop
+from quart_chat.domain.reports import KEPT_OF_AN_ADDRESS, ReportReason
+from quart_chat.domain.requests import Enter, FindStranger, Leave, Next, ReportStranger, Say, Stop
 from quart_chat.domain.rooms import LOBBY_TAIL, LOG_LENGTH
 from quart_chat.domain.spaces import LOBBY, Kind, SpaceId, room_of
 from quart_chat.domain.visitors import Visitor
@@ -100,6 +115,70 @@ def skip(chat: ChatHarness, ann: Visitor, name: str) -> float:
     chat.does(ann, Next(room))
     chat.does(other, Stop(SpaceId("")))
     return chat.clock.seconds - started
+
+
+@pytest.mark.parametrize("how", [Next, Stop])
+def test_who_is_made_to_wait_for_skipping_meets_nobody_sooner_by_stopping_and_seeking(
+    chat: ChatHarness, how: type[Next | Stop]
+) -> None:
+    """Issue 11, line 21."""
+    ann = seeks(chat, "Ann")
+    for number in range(SKIPS.burst + 1):
+        other, room = seeks(chat, f"Other {number}"), chat.room_of(ann)
+        assert room
+        chat.does(ann, how(room))
+        chat.does(other, Stop(SpaceId("")))
+        chat.does(ann, Stop(SpaceId("")))
+        chat.does(ann, FindStranger("Ann", agreed=True))
+    eve = seeks(chat, "Eve")
+    assert chat.waits(ann) and chat.waits(eve)
+    chat.passes(3)
+    assert chat.room_of(ann) == chat.room_of(eve) is not None
+
+
+def test_who_is_banned_is_taken_out_of_every_place_and_let_into_none(chat: ChatHarness) -> None:
+    """Issue 11, line 11."""
+    in_lobby, in_queue, in_pair = (chat.visitor(name, "Eve's") for name in ("one", "two", "three"))
+    chat.does(in_lobby, Enter("Eve"), Kind.LOBBY, LOBBY)
+    chat.does(in_queue, FindStranger("Eve", agreed=True), Kind.VIDEO)
+    for number in range(REPORTERS_FOR_A_BAN):
+        chat.does(in_pair, FindStranger("Eve", agreed=True))
+        ann = seeks(chat, f"Ann {number}")
+        room = chat.room_of(in_pair)
+        assert room
+        if number == REPORTERS_FOR_A_BAN - 1:
+            says(chat, in_lobby, LOBBY, "still here")
+        chat.does(ann, ReportStranger(room, ReportReason.HATE, ""))
+    assert chat.heard_in(LOBBY) == ["still here"]
+    chat.passes(2)
+    for eve in (in_lobby, in_queue, in_pair):
+        assert chat.where(eve) is None
+        assert isinstance(chat.last_told(eve), Banned)
+    chat.does(in_lobby, Enter("Eve"), Kind.LOBBY, LOBBY)
+    chat.does(in_queue, FindStranger("Eve", agreed=True), Kind.VIDEO)
+    assert chat.where(in_lobby) is chat.where(in_queue) is None
+
+
+def test_an_address_fills_the_file_of_reports_only_so_far_and_every_talk_ends(chat: ChatHarness) -> None:
+    """Issue 11, line 15."""
+    for number in range(KEPT_OF_AN_ADDRESS.burst + 5):
+        assert chat.room_of(reports_somebody(chat, number, "one address")) is None
+    assert len(chat.reports.reports) == KEPT_OF_AN_ADDRESS.burst
+    reports_somebody(chat, 100, "another address")
+    assert len(chat.reports.reports) == KEPT_OF_AN_ADDRESS.burst + 1
+
+
+def reports_somebody(chat: ChatHarness, number: int, network: str) -> Visitor:
+    """Let somebody new, from a network, report a stranger."""
+    ann = replace(chat.visitor(f"Ann {number}"), network=network)
+    eve = chat.visitor(f"Eve {number}")
+    for one in (ann, eve):
+        chat.does(one, FindStranger(one.id, agreed=True))
+    room = chat.room_of(ann)
+    assert room and room == chat.room_of(eve)
+    chat.does(ann, ReportStranger(room, ReportReason.SPAM, ""))
+    chat.does(eve, Stop(SpaceId("")))
+    return ann
 
 
 def test_stop_takes_out_of_the_queue_and_out_of_the_talk(chat: ChatHarness) -> None:

@@ -1,3 +1,6 @@
+from collections import OrderedDict
+from collections.abc import Iterator
+
 import pytest
 
 from quart_chat.delivery.close_codes import CloseCode
@@ -44,6 +47,24 @@ def test_the_newest_wire_wins_and_the_end_of_the_old_one_is_no_drop(pages: Pages
     assert old.closed == CloseCode.REPLACED
     assert not pages.sessions.drop(session, old)
     assert session.wire is new
+
+
+class Unread(OrderedDict[VisitorId, float]):
+    """Fails when somebody walks over it."""
+
+    def __iter__(self) -> Iterator[VisitorId]:
+        raise AssertionError("looks at all")
+
+
+def test_a_page_that_connects_costs_the_same_however_many_were_dropped(pages: Pages) -> None:
+    """Issue 11, line 21."""
+    session, wire = pages.connects("Ann")
+    pages.sessions.drop(session, wire)
+    pages.sessions._dropped = Unread(pages.sessions._dropped.items())
+    pages.connects("Ann")
+    again, new = pages.connects("Bob")
+    assert pages.sessions.drop(again, new)
+    assert session.wire and not again.wire
 
 
 def test_the_gone_are_forgotten_after_the_resume_window_with_what_they_may_send(pages: Pages) -> None:

@@ -106,6 +106,7 @@ def test_a_look_that_comes_too_early_by_a_fast_clock_is_repeated(queue: OneJourn
 
 
 def test_nobody_meets_one_who_is_held(queue: OneJournal) -> None:
+    """Issue 11, line 16: the time stands in the queue, not in a process."""
     queue.append(seek("Ann", held_until=20.0))
     assert met(queue.append(seek("Bob"), at=10.0)) == []
     assert met(queue.append(commands.LookAgain(VisitorId("Ann")), at=20.0)) == ["Bob", "Ann"]

@@ -250,6 +250,10 @@ class TestMessages:
 
 
 class TestNames:
+    @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30))
+    def test_blanks_around_a_name_make_no_difference(self, raw: str) -> None:
+        assert name_or_none(f"  {raw} ") == name_or_none(raw)
+
     @settings(max_examples=400)
     @given(HOSTILE)
     @example("\ufdfa")

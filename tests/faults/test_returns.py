@@ -255,6 +255,7 @@ async def test_a_reloaded_page_is_told_what_the_room_no_longer_keeps(clients: Cl
 async def test_a_banned_visitor_stays_banned_however_often_it_comes_back(
     clock: FakeClock, clients: Clients, away: float
 ) -> None:
+    """Issue 11, line 11."""
     ann, bob = await clients.strangers()
     await bob.send(do="report", room=bob.room, reason="hate", words="")
     await ann.sees("you cannot come in until")

@@ -1,21 +1,22 @@
 """What only a journal of several processes has to do: notice that one has died, trust nobody, leave nothing behind."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from quart_chat.chat import DEFAULT_RULES, NOTHING_SHOWN, Shown
+from quart_chat.chat import DEFAULT_RULES, NOTHING_SHOWN, SKIPS, Shown
 from quart_chat.domain import commands
 from quart_chat.domain.answers import RoomShown, Waiting
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import Disconnected, Left, MessageSent, TypingStarted
 from quart_chat.domain.ports import StoreAway
 from quart_chat.domain.reports import ReportReason
-from quart_chat.domain.requests import Enter, FindStranger, Leave, Next, ReportStranger, Say, Typing
+from quart_chat.domain.requests import Enter, FindStranger, Leave, Next, ReportStranger, Say, Stop, Typing
 from quart_chat.domain.rooms import Room
 from quart_chat.domain.spaces import BANS, LOBBY, Kind, Place, SpaceId, queue_of, room_of
 from quart_chat.domain.timing import LEASE, PARTNER_WAIT, REPORTABLE_FOR, RESUME_WINDOW, STORE_KEEPS
-from quart_chat.domain.visitors import VisitorId
+from quart_chat.domain.visitors import Visitor, VisitorId
 from quart_chat.journal.codec import RULES
 from quart_chat.journal.outbox import Unsent
 from quart_chat.journal.shared import SNAPSHOT_EVERY
@@ -132,6 +133,53 @@ def test_a_stolen_page_is_let_in_by_no_process(chat: RedisHarness, inside: bool)
     assert not [told for told in chat.told[VisitorId("thief")] if isinstance(told, RoomShown)]
     assert chat.heard_in(room) == []
     assert chat.process_of(ann) is not process
+
+
+def who_is_held(chat: RedisHarness) -> Visitor:
+    """Ann, who has skipped so many that she is held for some seconds."""
+    ann = seeks(chat, "Ann")
+    for number in range(SKIPS.burst + 2):
+        other, room = seeks(chat, f"Other {number}"), chat.room_of(ann)
+        if room:
+            chat.does(ann, Next(room))
+        chat.does(other, Stop(SpaceId("")))
+    seeks(chat, "Eve")
+    assert chat.waits(ann)
+    return ann
+
+
+def test_who_is_held_for_skipping_meets_somebody_though_the_store_was_away_at_the_release(chat: RedisHarness) -> None:
+    """Issue 11, line 16."""
+    ann = who_is_held(chat)
+    chat.server.freeze()
+    try:
+        chat.clock.seconds += 10
+        chat.loop.run_until_complete(
+            ticks(chat, until=lambda: chat.process_of(ann).journal.is_away(queue_of(Kind.TEXT)))
+        )
+    finally:
+        chat.server.thaw()
+    chat.passes(5)
+    assert chat.room_of(ann)
+
+
+async def ticks(chat: RedisHarness, until: Callable[[], bool]) -> None:
+    """Let all processes do what time asks for, again and again."""
+    async with asyncio.timeout(10):
+        while not until():
+            chat.tick()
+            await asyncio.sleep(0.05)
+
+
+def test_who_is_held_for_skipping_meets_somebody_though_its_process_died(chat: RedisHarness) -> None:
+    """Issue 11, line 16."""
+    ann = who_is_held(chat)
+    chat.kill(chat.process_of(ann))
+    chat.connects(ann, Place(Kind.TEXT), Shown(inside=True))
+    chat.passes(LEASE + 10)
+    seeks(chat, "Dot")
+    chat.passes(6)
+    assert chat.room_of(ann)
 
 
 @pytest.mark.parametrize(

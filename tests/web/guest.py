@@ -13,6 +13,7 @@ import httpx
 from quart import Quart
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from quart_chat import server
 from quart_chat.app import create_app
@@ -76,6 +77,7 @@ class Guest:
         self.cookies = dict(cookies or {})
         self.address = ""
         self.headers = {"X-Forwarded-For": address} if address else {}
+        self.local_address: str | None = None  # of this machine, where it has several; any if None
         self.shown = ""
         self.close_code: int | None = None
         self._rooms = [""]
@@ -86,7 +88,8 @@ class Guest:
 
     async def load(self) -> Self:
         """Load the page, keep its cookies, and find the socket's address in it."""
-        async with httpx.AsyncClient(cookies=self.cookies, verify=UNUSED_TLS) as client:
+        way = httpx.AsyncHTTPTransport(verify=UNUSED_TLS, local_address=self.local_address)
+        async with httpx.AsyncClient(cookies=self.cookies, transport=way) as client:
             page = await client.get(self.base + self.path)
             self.cookies.update({cookie.name: cookie.value or "" for cookie in client.cookies.jar})
         found = re.search(r'hx-ws:connect="([^"]+)"', page.text)
@@ -100,7 +103,12 @@ class Guest:
             await self.load()
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         address = self.address + "".join(f"&{name}={value}" for name, value in more.items())
-        self._socket = await connect(address, origin=self.base, additional_headers={"Cookie": cookie, **self.headers})  # type: ignore[arg-type]
+        self._socket = await connect(
+            address,
+            origin=Origin(self.base),
+            additional_headers={"Cookie": cookie, **self.headers},
+            local_addr=(self.local_address, 0) if self.local_address else None,
+        )
         self._reading = asyncio.create_task(self._read(self._socket))
         return self
 

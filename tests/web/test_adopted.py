@@ -1,19 +1,24 @@
 """Sockets that are adopted, and those that are not: the same to their clients."""
 
 import asyncio
+import socket
+from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from quart_chat.app import create_app
-from quart_chat.delivery.adopted import AdoptedSocket
+from quart_chat.delivery.adopted import AdoptedSocket, adopt
 from quart_chat.delivery.close_codes import CloseCode
 from quart_chat.delivery.sessions import Sessions
-from quart_chat.delivery.wire import Frame
+from quart_chat.delivery.wire import Frame, Reader
+from quart_chat.hypercorn_patches import Connection
 from quart_chat.settings import Settings
 from quart_chat.web.asgi_socket import AsgiSocket
-from tests.web.guest import Company, serving
+from tests.web.guest import Company, Guest, serving
 
 
 @pytest.mark.parametrize(("through_asgi", "kind"), [(False, AdoptedSocket), (True, AsgiSocket)])
@@ -34,6 +39,25 @@ async def test_every_socket_is_adopted_unless_it_may_not_be(
         await company.in_lobby("Ann")
         await company.hang_up()
     assert [type(each) for each in taken] == [kind]
+
+
+async def test_a_line_cut_between_its_handshake_and_its_adoption_stays_with_the_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """uvloop raises for anything that is asked of a transport that is closed."""
+    adopted: list[object] = []
+
+    def cut_and_adopt(send: Any, reader: Reader) -> AdoptedSocket | None:
+        send.__self__.send.__self__.send.__self__.writer.transport.abort()
+        adopted.append(adopt(send, reader))
+        return None
+
+    monkeypatch.setattr("quart_chat.web.socket.adopt", cut_and_adopt)
+    async with serving(Settings()) as address:
+        with suppress(ConnectionClosed, InvalidMessage):
+            await Guest(address, "/lobby").connect()
+    assert adopted == [None]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_another_server_is_served_through_asgi() -> None:
@@ -88,9 +112,13 @@ async def test_a_ready_frame_of_any_length_is_read_as_it_was_written(length: int
 async def test_a_client_that_never_reads_is_cut_and_costs_nobody_a_message(company: Company) -> None:
     ann, slow = await company.in_lobby("Ann"), await company.in_lobby("Slow")
     assert slow._socket
+    # Else the system keeps megabytes for it, which it has to read before it sees the end.
+    slow._socket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    for connection in Connection.open:
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
     slow._socket.transport.pause_reading()
     text = "x" * 2000
-    for _ in range(40):
+    for _ in range(10):
         ann.forgets()
         for _ in range(100):
             last = await ann.say(text)

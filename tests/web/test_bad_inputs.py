@@ -704,5 +704,6 @@ ROWS = [
 async def test_a_bad_input_costs_nobody_else_anything(
     scene: Scene, reaction: Reaction[object], row: object, logged: tuple[str, ...]
 ) -> None:
+    """Issue 11, line 21: patterns end where the text ends, as the rows with a line break behind something show."""
     async with scene.unharmed(logged):
         await reaction(scene, row)

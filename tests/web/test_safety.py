@@ -99,6 +99,37 @@ async def test_who_has_blocked_somebody_never_meets_that_browser_again(company: 
     assert "Eve" not in ann.shown
 
 
+async def test_a_report_that_cannot_be_kept_ends_the_talk_all_the_same() -> None:
+    """Issue 11, line 15. The disk is full."""
+    async with serving(replace(GENEROUS, trusted_hops=1, reports_file="/dev/full")) as url:
+        company = Company(url)
+        eve = await company.guest("/text", address="203.0.113.9")
+        ann = await meet(company, 1, eve)
+        await ann.send(do="report", room=ann.room, reason="threat")
+        await ann.sees('data-at="door"')
+        await eve.sees("has left")
+        await company.hang_up()
+
+
+async def test_the_words_of_a_report_cannot_act_on_the_operator_s_terminal(company: Company, tmp_path: Path) -> None:
+    """Issue 11, line 15."""
+    eve = await company.guest("/text", address="203.0.113.9")
+    ann = await meet(company, 1, eve)
+    await ann.send(do="report", room=ann.room, reason="hate", words="look\x1b]0;owned\x07 \x9b2J\u202ehere")
+    await ann.sees("The report is filed")
+    (report,) = reports(tmp_path)
+    assert report["words"] == "look]0;owned 2Jhere"
+
+
+async def test_nobody_but_the_operator_may_read_the_reports(company: Company, tmp_path: Path) -> None:
+    """Issue 11, line 15."""
+    eve = await company.guest("/text", address="203.0.113.9")
+    ann = await meet(company, 1, eve)
+    await ann.send(do="report", room=ann.room, reason="hate")
+    await ann.sees("The report is filed")
+    assert (tmp_path / "reports.jsonl").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("fields", [{"reason": "dislike"}, {"reason": "hate", "words": "x" * 5_000}, {}])
 async def test_a_report_that_cannot_be_read_is_refused(company: Company, fields: dict[str, str]) -> None:
     eve = await company.guest("/text", address="203.0.113.9")
