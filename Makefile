@@ -14,7 +14,8 @@ typed := $(foreach folder,quart_chat tests bench tools,$(if $(wildcard $(folder)
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
-run: $(VENV)/.installed ## start the chat; HOST and PORT choose the address
+run: export DATA_DIR ?= data
+run: $(VENV)/.installed ## start the chat; HOST, PORT and DATA_DIR choose the address and the folder
 	@$(python) -m quart_chat
 
 run-two: $(VENV)/.installed ## start two processes on a Redis of their own, behind a balancer

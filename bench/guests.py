@@ -116,8 +116,7 @@ class OurManners:
         return first, second
 
     async def share_a_room(self, port_for: PortFor, room: int, size: int) -> list[Line]:
-        _, body = await _ask(port_for(room), "POST /api/rooms")
-        path, lines = f"/room/{json.loads(body)['code']}", list[Line]()
+        path, lines = f"/room/{await create_room(port_for(room))}", list[Line]()
         for number in range(room * size, (room + 1) * size):
             lines.append(await (await load(port_for(number), path)).connect(port_for(number)))
             await self.enter(lines[-1], number)
@@ -138,6 +137,12 @@ class OurManners:
     def say(self, line: Line, text: str) -> None:
         said = {"do": "say", "room": line.room, "key": str(uuid4()), "text": text, "headers": HTMX_HEADERS}
         line.say(json.dumps(said))
+
+
+async def create_room(port: int) -> str:
+    """Open a room; returns its code."""
+    _, body = await _ask(port, "POST /api/rooms")
+    return str(json.loads(body)["code"])
 
 
 async def at_the_door(port: int) -> Line:

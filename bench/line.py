@@ -36,6 +36,7 @@ class Line(asyncio.Protocol):
         self.hear: Hear = ignore
         self.room = "lobby"  # that its guest is in, where a chat has several
         self.is_open = False
+        self.closed = asyncio.Event()
         self._needle = b""
         self._seen: asyncio.Future[bytes] | None = None
         self._early: bytes | None = None  # what comes after the handshake, until somebody looks
@@ -88,6 +89,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
+        self.closed.set()
         if self._seen and not self._seen.done():
             self._seen.set_exception(Broken())
 

@@ -187,6 +187,8 @@ class Report:
             Bar("a claim with 100,000 waiting, to one with 100", 1.5, claims[-1] / claims[0], " x", at_most=True),
             Bar("2,000 sockets cut at once, all back", 1.5, ours("cut", "seconds"), " s", at_most=True),
             Bar("lost of them", 0, ours("cut", "lost"), "", at_most=True),
+            Bar("restart, 2,000 people, 500 rooms of 200 messages", 10, ours("restart", "seconds"), " s", at_most=True),
+            Bar("lost of them, people or messages", 0, ours("restart", "lost"), "", at_most=True),
             Bar("newcomers for a CPU second: page, socket, entered", 1_000, ours("newcomers", RATE), ""),
             Bar("start of a process to its first answer", 0.6, ours("start", "seconds"), " s", at_most=True),
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.claims import claim_cost
 from bench.crowd import gather_guests, hang_up
+from bench.restart import restart
 from bench.scenarios import (
     TALKERS,
     Figures,
@@ -48,6 +49,7 @@ class Size:
     idle_seconds: float
     pairs: int
     cut: int
+    restarted: tuple[int, int]  # rooms, and people in them
 
 
 FULL = Size(
@@ -59,6 +61,7 @@ FULL = Size(
     idle_seconds=40.0,  # two of our beats, and of Hypercorn's pings
     pairs=2_000,
     cut=2_000,
+    restarted=(500, 2_000),
 )
 QUICK = Size(
     rounds=1,
@@ -69,6 +72,7 @@ QUICK = Size(
     idle_seconds=20.0,
     pairs=500,
     cut=500,
+    restarted=(100, 400),
 )
 
 
@@ -93,6 +97,8 @@ class Benchmark:
             await self._one_and_two()
         # Memory is the same each time, and ten thousand connections take their while.
         await self._alone("idle", lambda server: idle(server, self._size.idle, self._size.idle_seconds))
+        rooms, people = self._size.restarted
+        self._note("restart", OURS.name, await restart(rooms, people))
         for chat in chats_with_rooms():
             async with running(chat) as server:
                 self._note("few idle", chat.name, await idle(server, FEW_IDLE, self._size.seconds))

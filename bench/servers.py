@@ -202,6 +202,37 @@ async def running(chat: Chat, **settings: str) -> AsyncIterator[Server]:
         process.wait()
 
 
+class Restartable(Server):
+    """A chat that can be told to stop, and be started anew at the same port."""
+
+    def __init__(self, chat: Chat, settings: dict[str, str]) -> None:
+        self._settings = settings
+        port = _free_port()
+        super().__init__(chat, port, self._started(chat, port))
+
+    async def restart(self) -> None:
+        """Tell it to stop, wait for its end, start it anew, and wait until it listens."""
+        self.process.terminate()
+        await asyncio.to_thread(self.process.wait)
+        self.process = self._started(self.chat, self.port)
+        await _until_it_listens(self.process, self.port)
+
+    def _started(self, chat: Chat, port: int) -> subprocess.Popen[bytes]:
+        return _start(chat.command_on(port), chat.folder, **LIMITS_LIFTED, **self._settings, PORT=str(port))
+
+
+@asynccontextmanager
+async def restartable(chat: Chat, **settings: str) -> AsyncIterator[Restartable]:
+    """Start a chat that will be restarted, and end it afterwards."""
+    server = Restartable(chat, settings)
+    try:
+        await _until_it_listens(server.process, server.port)
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
 async def seconds_to_start(chat: Chat) -> float:
     """From the start of a process to its first answer."""
     loop, port = asyncio.get_running_loop(), _free_port()

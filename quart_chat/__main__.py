@@ -1,6 +1,7 @@
-"""`python -m quart_chat` serves the chat at HOST and PORT."""
+"""`python -m quart_chat` serves the chat at HOST and PORT; with a command it does that instead."""
 
 import os
+import sys
 
 from quart import Quart
 
@@ -21,5 +22,14 @@ def create_app() -> Quart:
     return create_app(settings)
 
 
+def run_command(arguments: list[str]) -> int:
+    """Do what an operator asks for beside the server; returns the exit status."""
+    from quart_chat.commands import main as do
+
+    return do(arguments)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(run_command(sys.argv[1:]))
     main(create_app)

@@ -19,7 +19,7 @@ from quart_chat.domain.commands import Command, Entry, Party
 from quart_chat.domain.events import Event, Why
 from quart_chat.domain.limits import Bucket, GrowingWait, Ledger, Limit
 from quart_chat.domain.naming import GivenName, given_name
-from quart_chat.domain.ports import Browsers, Journal, ReportStore, Screens, Space, StoreAway
+from quart_chat.domain.ports import BanStore, Browsers, Journal, ReportStore, Screens, Space, StoreAway
 from quart_chat.domain.queues import Queue
 from quart_chat.domain.reports import KEPT_OF_AN_ADDRESS, MAX_WORDS, Report
 from quart_chat.domain.requests import Request
@@ -119,6 +119,7 @@ class Chat:
         screens: Screens,
         browsers: Browsers,
         reports: ReportStore,
+        bans: BanStore,
         ice_servers: Callable[[Visitor], IceServers] = no_ice_servers,
         rules: Rules = DEFAULT_RULES,
     ) -> None:
@@ -126,6 +127,7 @@ class Chat:
         self._screens = screens
         self._browsers = browsers
         self._reports = reports
+        self._bans = bans
         self._ice_servers = ice_servers
         self._rules = rules
         self._whereabouts = Whereabouts()
@@ -211,6 +213,8 @@ class Chat:
     async def create_room(self, code: RoomCode) -> bool:
         """Open an empty room; False when the code is in use or rests. Raises StoreAway."""
         room = room_of(code)
+        if self._journal.is_away(room):
+            raise StoreAway("no journal takes it")
         if room in self._opening:
             return False
         opened = self._opening[room] = asyncio.get_running_loop().create_future()
@@ -462,33 +466,43 @@ class Chat:
         report = event.report
         command = commands.CountReport(report.accused, report.reporter, self._rules.reporters_for_a_ban)
         self._journal.append(BANS, command)
-        self._keep(report)
-        if not event.ended_talk:
-            self._screens.tell(report.reporter.id, answers.Reported())
 
-    def _keep(self, report: Report) -> None:
-        """Write a report down, unless so many came from its address that they would fill the file."""
+        def tell(kept: bool) -> None:
+            self._screens.tell(report.reporter.id, answers.Reported(event.ended_talk, kept))
+
+        if self._may_keep(report):
+            self._reports.add(report, tell)
+        else:
+            tell(False)
+
+    def _may_keep(self, report: Report) -> bool:
+        """Say whether a report may be kept; so many of one address may not that they would fill the storage."""
         now = self._journal.now()
-        if not self._kept_reports.of(report.reporter.network, now).take(now):
-            self._refusals.warning("report not kept", why="too many from one address")
-            return
-        try:
-            self._reports.add(report)
-        except OSError as error:
-            self._refusals.error("report not kept", error=type(error).__name__)
+        if self._kept_reports.of(report.reporter.network, now).take(now):
+            return True
+        self._refusals.warning("report not kept", why="too many from one address")
+        return False
+
+    def _report_counted(self, space: SpaceId, state: Space, entry: Entry, event: events.ReportCounted) -> None:
+        if self._is_by_us(entry) and isinstance(state, Bans):
+            self._bans.keep(state, event.browser, event.address)
 
     def _report_refused(self, space: SpaceId, state: Space, entry: Entry, event: events.ReportRefused) -> None:
         if self._is_by_us(entry):
             self._screens.tell(event.visitor, Refused(Refusal.TOO_LATE))
 
     def _blocked(self, space: SpaceId, state: Space, entry: Entry, event: events.Blocked) -> None:
-        if self._is_by_us(entry):
-            one, other = event.by.browser, event.blocked.browser
-            self._browsers.note_blocked(one, other, entry.at)
-            for kind in PAIR_KINDS:
-                self._journal.append(queue_of(kind), commands.KeepApart(one, other))
-            if not event.with_report and not event.ended_talk:
-                self._screens.tell(event.by.id, answers.Blocked())
+        if not self._is_by_us(entry):
+            return
+        one, other = event.by.browser, event.blocked.browser
+        for kind in PAIR_KINDS:
+            self._journal.append(queue_of(kind), commands.KeepApart(one, other))
+
+        def tell(kept: bool) -> None:
+            if not event.with_report:
+                self._screens.tell(event.by.id, answers.Blocked(event.ended_talk, kept))
+
+        self._browsers.note_blocked(one, other, entry.at, tell)
 
     def _browser_banned(self, space: SpaceId, state: Space, entry: Entry, event: events.BrowserBanned) -> None:
         for visitor in self._screens.connected_with(event.browser):
@@ -754,5 +768,6 @@ _EVENTS: dict[type[Event], Callable[[Chat, SpaceId, Space, Entry, Any], None]] =
     events.Blocked: Chat._blocked,
     events.Queued: Chat._queued,
     events.Matched: Chat._matched,
+    events.ReportCounted: Chat._report_counted,
     events.BrowserBanned: Chat._browser_banned,
 }

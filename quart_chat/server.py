@@ -25,6 +25,7 @@ SETTINGS_FILE = Path(__file__).parent.parent / "hypercorn.toml"
 
 COLLECT_EVERY = 5_000  # objects; CPython's own 700 makes matching slower by a third
 OLD_EVERY = 100  # collections of the middle-aged; CPython's own 10 makes matching slower by another third
+FIRST_PASSED = 3  # SD_LISTEN_FDS_START
 UNREAD_LIMIT = 30_000  # milliseconds that written bytes may stay unacknowledged or unread
 
 log = logging.getLogger(__name__)
@@ -77,12 +78,17 @@ def address(environ: Mapping[str, str]) -> tuple[str, int]:
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Open the listening socket; connections inherit its options. Raises BadSetting if the address cannot be had."""
+    """Open the listening socket. Raises BadSetting if the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         sock = socket.create_server((host, port), family=family, backlog=backlog)
     except OSError as error:
         raise BadSetting(f"cannot listen on {url_of(host, port)}: {error.strerror}") from None
+    return _prepared(sock)
+
+
+def _prepared(sock: socket.socket) -> socket.socket:
+    """Set the options that connections inherit."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # The kernel resets a connection whose client reads nothing; Hypercorn would wait for it forever.
@@ -91,9 +97,30 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
 
 
 def inherited(environ: Mapping[str, str]) -> socket.socket | None:
-    """The listening socket that another process has opened for this one; None in a process of its own."""
-    number = environ.get(LISTENING_SOCKET)
-    return socket.socket(fileno=int(number)) if number else None
+    """The listening socket that another process has opened for this one; None in a process of its own.
+
+    Raises BadSetting if systemd passes anything but one socket that listens for TCP.
+    """
+    if number := environ.get(LISTENING_SOCKET):
+        return socket.socket(fileno=int(number))
+    if environ.get("LISTEN_PID") == str(os.getpid()):
+        return _passed_by_systemd(environ.get("LISTEN_FDS", ""))
+    return None
+
+
+def _passed_by_systemd(count: str) -> socket.socket:
+    """The socket that outlives us, so that nobody is refused between two processes (sd_listen_fds(3))."""
+    if count != "1":
+        raise BadSetting(f"LISTEN_FDS passes {count or 'no'} sockets, and one is taken")
+    try:
+        sock = socket.socket(fileno=FIRST_PASSED)
+        listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise BadSetting(f"LISTEN_FDS passes no socket: {error.strerror}") from None
+    if not listens or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        raise BadSetting("LISTEN_FDS passes a socket that does not listen for TCP")
+    sock.set_inheritable(False)
+    return _prepared(sock)
 
 
 async def serve(app: Quart, config: ServerConfig, *, sock: socket.socket, stop: asyncio.Event) -> None:

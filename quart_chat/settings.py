@@ -24,7 +24,14 @@ class Settings:
     """What an operator may set; each field is the environment variable of the same name in capitals."""
 
     secret_key: str = _words(
-        "", "Page nonces and the hashes of browsers and addresses are made with it. Random at each start when empty."
+        "",
+        "Page nonces and the hashes of browsers and addresses are made with it. When empty it is made and kept in "
+        "DATA_DIR; without that it is random at each start.",
+    )
+    data_dir: str = _words(
+        "",
+        "Folder for the key, for bans, blocks and reports, and during a restart for all talks. Without it all that is "
+        "in memory only. Not used with REDIS_URL.",
     )
     trusted_hops: int = _number(0, "Proxies in front whose X-Forwarded-For is believed: 0 none, 1 Heroku, 2 Render.")
     allowed_origins: str = _words("", "Further origins, comma separated, whose pages may open the socket.")
@@ -49,7 +56,8 @@ class Settings:
     )
     turn_minutes: int = _number(120, "Minutes for which the credentials made for one call are good.")
     skips_per_minute: int = _number(20, "Strangers one browser may skip in a minute before it has to wait.")
-    reports_file: str = _words("", "File to which reports are appended as JSON lines; without it none are kept.")
+    reports_file: str = _words("", "File to which reports are appended as JSON lines, whatever else keeps them.")
+    report_days: int = _number(180, "Days for which a report is kept in DATA_DIR or in the store.")
     contact_email: str = _words("", "Whom visitors may write to, as the safety page and bans say.")
     reporters_for_a_ban: int = _number(3, "Different browsers and addresses whose reports within an hour make a ban.")
     sockets_per_address: int = _number(
@@ -79,6 +87,11 @@ class Settings:
         """Read all settings; raises BadSetting for the first one that cannot be understood."""
         given = {f.name: _read(f.name, f.type, environ) for f in fields(cls) if f.name.upper() in environ}
         return replace(cls(), **given)
+
+    @property
+    def outlives_restarts(self) -> bool:
+        """Whether anything is kept beside memory."""
+        return bool(self.data_dir or self.redis_url)
 
     @property
     def frame_limit(self) -> Limit:

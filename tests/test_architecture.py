@@ -16,16 +16,18 @@ MAY_IMPORT = {
     "settings": {"domain"},
     "log": {"domain"},
     "journal": {"domain", "log", "journal"},
-    "storage": {"domain", "journal", "storage"},
+    "storage": {"domain", "journal", "log", "storage"},
     "delivery": {"domain", "log", "delivery"},
     "web": {"domain", "chat", "delivery", "log", "settings", "web"},
     "server": {"domain", "settings", "log", "hypercorn_patches", "workers"},
     "hypercorn_patches": {"delivery", "domain", "log"},
     "workers": {"domain", "log"},
     "open_files": {"log"},
-    "app": {"domain", "chat", "settings", "log", "journal", "storage", "delivery", "web"},
+    "restart": {"domain", "chat", "log", "journal", "storage", "delivery"},
+    "app": {"domain", "chat", "settings", "log", "journal", "storage", "delivery", "restart", "web"},
     "__init__": {"app"},
-    "__main__": {"server", "settings", "log", "open_files", "app"},
+    "commands": {"commands", "domain", "journal", "open_files", "settings", "storage", "web"},
+    "__main__": {"server", "settings", "log", "open_files", "app", "commands"},
 }
 LIBRARIES_OF: dict[str, set[str]] = {
     "domain": set(),
@@ -34,6 +36,8 @@ LIBRARIES_OF: dict[str, set[str]] = {
     "log": set(),
     "journal": {"hiredis", "msgspec"},
     "storage": {"msgspec"},
+    "restart": {"msgspec"},
+    "commands": set(),
     "delivery": {"hypercorn"},  # the fast wire reaches for its transport
 }
 

@@ -106,12 +106,18 @@ class Signalled:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A report about a talk already over was made."""
+    """A report was made; `ended_talk` says whether it has ended the talk, `kept` whether somebody can read it."""
+
+    ended_talk: bool
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The stranger of a talk already over will not be met again."""
+    """The stranger will not be met again; `ended_talk` and `kept` say whether that has ended the talk, and lasts."""
+
+    ended_talk: bool
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)

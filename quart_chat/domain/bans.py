@@ -94,20 +94,23 @@ class Bans:
         return max(ends) if max(ends) > now else None
 
     def _count(self, entry: Entry, command: commands.CountReport) -> Iterator[Event]:
-        """Count one report. Somebody with several browsers, or a household with several addresses, counts once."""
+        """Count one report, which may make a ban."""
         accused, reporter = command.accused, command.reporter
         record = self._record(accused.browser, entry.at)
         record.reports = [held for held in record.reports if entry.at - held.at < REPORTS_COUNT_FOR]
         record.reports.append(HeldReport(entry.at, reporter.browser, reporter.network))
-        browsers = {held.browser for held in record.reports}
-        networks = {held.network for held in record.reports}
-        if min(len(browsers), len(networks)) < command.needed:
-            return
+        is_banned = _reporters(record) >= command.needed
+        if is_banned:
+            self._ban(record, accused, entry.at)
+        yield events.ReportCounted(accused.browser, accused.address)
+        if is_banned:
+            yield events.BrowserBanned(accused.browser, record.until)
+
+    def _ban(self, record: Record, accused: Visitor, at: float) -> None:
         record.reports.clear()
-        record.until = entry.at + min(FIRST_BAN * 2**record.bans, LONGEST_BAN)
+        record.until = at + min(FIRST_BAN * 2**record.bans, LONGEST_BAN)
         record.bans += 1
-        self._count_against_address(accused, entry.at)
-        yield events.BrowserBanned(accused.browser, record.until)
+        self._count_against_address(accused, at)
 
     def _count_against_address(self, accused: Visitor, at: float) -> None:
         address = self.addresses.pop(accused.address, None) or AddressRecord()
@@ -131,3 +134,8 @@ class Bans:
         if len(self.records) > RECORDS_KEPT:
             del self.records[next(iter(self.records))]
         return record
+
+
+def _reporters(record: Record) -> int:
+    """How many have reported somebody: one with several browsers, or a household with several addresses, is one."""
+    return min(len({held.browser for held in record.reports}), len({held.network for held in record.reports}))

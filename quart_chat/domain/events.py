@@ -215,6 +215,14 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportCounted:
+    """The list of bans holds something new against a browser, and maybe against the address that it comes from."""
+
+    browser: BrowserId
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class BrowserBanned:
     """A browser may not come in until then, in seconds since the epoch."""
 
@@ -240,5 +248,6 @@ Event = (
     | Blocked
     | Queued
     | Matched
+    | ReportCounted
     | BrowserBanned
 )

@@ -1,6 +1,6 @@
 """What the chat needs from outside, as short Protocols. Every implementation passes the same tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from quart_chat.domain.answers import Answer
@@ -16,6 +16,10 @@ from quart_chat.domain.visitors import BrowserId, ProcessId, VisitorId
 
 Space = Room | Queue | Bans
 """What an entry can be applied to."""
+
+
+Kept = Callable[[bool], None]
+"""Is told, soon and on the event loop, whether something is kept safely."""
 
 
 class Clock(Protocol):
@@ -99,8 +103,8 @@ class Browsers(Protocol):
     def note_met(self, browser: BrowserId, other: BrowserId, at: float) -> None:
         """Remember a partner."""
 
-    def note_blocked(self, browser: BrowserId, other: BrowserId, at: float) -> None:
-        """Remember a block."""
+    def note_blocked(self, browser: BrowserId, other: BrowserId, at: float, done: Kept) -> None:
+        """Remember a block; `done` is told when that outlives this process, as far as anything here does."""
 
     def note_left(self, browser: BrowserId, place: Place, left: LeftBehind | None) -> None:
         """Remember whose page has gone from a place, or that it is back."""
@@ -140,9 +144,20 @@ class Screens(Protocol):
 class ReportStore(Protocol):
     """Where reports go, for the operator to read."""
 
-    @property
-    def keeps(self) -> bool:
-        """Whether anything is kept at all."""
+    def add(self, report: Report, done: Kept) -> None:
+        """Keep a report; `done` is told whether somebody will be able to read it."""
 
-    def add(self, report: Report) -> None:
-        """Keep a report. Raises OSError when it cannot be kept."""
+
+class BanStore(Protocol):
+    """Where bans outlive the process that has made them."""
+
+    def keep(self, bans: Bans, browser: BrowserId, address: str) -> None:
+        """Keep what the list of bans holds against a browser and an address now."""
+
+
+class Storage(Protocol):
+    """Where reports, bans and blocks go."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be kept at the moment, for the operator to read; empty if all is well."""

@@ -1,5 +1,7 @@
 """Every duration of the app, in seconds, each with its reason. What follows from another one is computed."""
 
+DAY = 86_400.0
+
 # Being away. The count begins when the server knows that the line is gone.
 SHOWN_AWAY_AFTER = 5.0  # shorter breaks are nobody's business
 PARTNER_WAIT = 45.0  # a stranger waits; longer than a phone's switch from Wi-Fi to cellular
@@ -43,6 +45,12 @@ DRAIN = 2.0  # for the app to close all its sockets
 CLOSE_GRACE = 0.5  # for clients to answer that
 EXIT = 5.0  # from there for the server to end; then it is given up
 WORKER_STOP = 1.5 * (DRAIN + CLOSE_GRACE + EXIT)  # for all processes of one machine to end
+DATA_DIR_FREE_WITHIN = WORKER_STOP  # for the process before to let go of DATA_DIR
+
+# Rows on a disk.
+STORAGE_RETRY = 5.0  # between two tries to write to a disk that takes nothing
+STORAGE_STOP = 2.0  # for the last rows to be written
+EXPIRED_FORGOTTEN_EVERY = 3_600.0  # no retention is shorter
 
 # Starting several processes.
 WORKER_START = 5.0  # one that fails sooner has a setting that it cannot live with

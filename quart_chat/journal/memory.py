@@ -1,7 +1,7 @@
 """The journal of a single process: appending applies at once, in the same call."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from quart_chat.domain.commands import Command, Entry, Passing
 from quart_chat.domain.ports import Clock, Listener, Space
@@ -23,6 +23,7 @@ class MemoryJournal:
         self._numbers: dict[SpaceId, int] = {}
         self._waiting: deque[tuple[SpaceId, Command]] = deque()
         self._is_applying = False
+        self._is_frozen = False
         self._agenda = Agenda()
         self._listener: Listener | None = None
 
@@ -32,6 +33,8 @@ class MemoryJournal:
 
     def append(self, space: SpaceId, command: Command) -> None:
         """Apply a command, and all that follow from it, in the order in which they are appended."""
+        if self._is_frozen:
+            return  # nobody has been told that it was done
         self._waiting.append((space, command))
         if self._is_applying:
             return  # appended by what another entry has caused: its turn comes
@@ -41,6 +44,24 @@ class MemoryJournal:
                 self._apply(*self._waiting.popleft())
         finally:
             self._is_applying = False
+
+    def freeze(self) -> Sequence[tuple[int, Space]]:
+        """Apply nothing any more; returns each space after the number of its last entry.
+
+        Whatever comes later gets no answer, so that its page offers it again after the restart.
+        """
+        self._is_frozen = True
+        return [(self._numbers[space], state) for space, state in self._states.items()]
+
+    def restore(self, spaces: Iterable[tuple[int, Space]]) -> None:
+        """Go on with spaces that another process has frozen."""
+        restored = list(spaces)
+        for number, state in restored:
+            self._states[state.id], self._numbers[state.id] = state, number
+            self._agenda.note(state.id, state)
+        for _, state in restored:
+            if self._listener:
+                self._listener.reloaded(state.id, state, None)
 
     def hold(self, space: SpaceId) -> None:
         """All is in memory already."""
@@ -74,8 +95,8 @@ class MemoryJournal:
             self._agenda.note(space, state)
 
     def is_away(self, space: SpaceId) -> bool:
-        """Memory is always there."""
-        return False
+        """Memory is always there, until it is frozen."""
+        return self._is_frozen
 
     def is_alive(self, process: ProcessId) -> bool:
         """There is no other process."""

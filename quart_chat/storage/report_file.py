@@ -19,16 +19,12 @@ class ReportFile:
     def __init__(self, path: str) -> None:
         self._path = Path(path) if path else None
 
-    @property
-    def keeps(self) -> bool:
-        """Whether anything is kept at all."""
-        return self._path is not None
-
-    def add(self, report: Report) -> None:
-        """Append a report. Raises OSError when the file cannot be written, or is as large as it may be."""
+    def add(self, report: Report) -> bool:
+        """Append a report; False if there is no file. Raises OSError when that cannot be written, or is full."""
         if self._path is None:
-            return
+            return False
         with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             if file.tell() > LARGEST_FILE:
                 raise OSError("the file of reports is full")
             file.write(json.dumps(asdict(report), ensure_ascii=True).encode() + b"\n")
+            return True

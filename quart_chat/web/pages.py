@@ -1,6 +1,7 @@
 """The pages people load, and the small HTML they ask for between."""
 
 import gzip
+import json
 from collections.abc import Hashable
 from datetime import timedelta
 from functools import partial
@@ -105,7 +106,7 @@ def page_routes(services: Services) -> Blueprint:
     @blueprint.get("/healthz")
     @hide
     async def healthz() -> Response:
-        return Response("ok", content_type="text/plain")
+        return pages.health()
 
     @blueprint.app_errorhandler(HTTPException)
     async def oops(error: HTTPException) -> Response:
@@ -229,6 +230,15 @@ class Pages:
         if gzipped:
             response.headers["Content-Encoding"] = "gzip"
         return response
+
+    def health(self) -> Response:
+        """`ok`; and for the operator's doctor, who has the key, what this request looks like from here."""
+        services, headers = self._services, request.headers
+        if not security.is_signed(headers.get(security.DOCTOR, ""), services.secret_key, services.clock.now()):
+            return Response("ok", content_type="text/plain")
+        hops = sum(len(line.split(",")) for line in headers.getlist("X-Forwarded-For"))
+        seen = {"hops": hops, "scheme": request.scheme, "trouble": services.storage.trouble}
+        return Response(json.dumps(seen), content_type="application/json", headers={"Cache-Control": "no-store"})
 
     def counts(self) -> dict[str, int]:
         """How many people are in each kind of place, as the home page names them."""

@@ -34,6 +34,10 @@ HEADERS = {
 }
 
 
+DOCTOR = "X-Quart-Chat-Doctor"  # header of a request by `python -m quart_chat doctor`
+SIGNED_FOR = 60.0  # seconds for which such a request is good
+
+
 @dataclass(frozen=True, slots=True)
 class Cookies:
     """What our cookies are called, and how long and where they are good, for a page that came by this scheme.
@@ -130,6 +134,19 @@ def browser_of(secret: str, secret_key: bytes) -> BrowserId:
 def _seal(chance: str, browser: str, place: Place | None, secret_key: bytes) -> str:
     said = f"page:{chance}:{browser}:{key_of(place) if place else ''}"
     return base64.urlsafe_b64encode(hmac.digest(secret_key, said.encode(), sha256)[:9]).decode()
+
+
+def signed_now(secret_key: bytes, now: float) -> str:
+    """What proves that a request comes from somebody who has the key: the time, and a keyed hash of it."""
+    return f"{int(now)}-{hmac.digest(secret_key, f'doctor:{int(now)}'.encode(), sha256).hex()}"
+
+
+def is_signed(said: str, secret_key: bytes, now: float) -> bool:
+    """Say whether a request was signed with our key just now."""
+    at = said.partition("-")[0]
+    if not (at.isascii() and at.isdecimal() and len(at) < 16) or abs(now - int(at)) > SIGNED_FOR:
+        return False
+    return hmac.compare_digest(said.encode(), signed_now(secret_key, int(at)).encode())
 
 
 def nonce_of(page: PageToken, secret_key: bytes) -> str:

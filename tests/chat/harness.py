@@ -11,14 +11,17 @@ from quart_chat.domain.answers import Answer, Banned, OpenedElsewhere, RoomShown
 from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.events import MessageSent
 from quart_chat.domain.events import Shown as ShownEvent
-from quart_chat.domain.ports import Browsers
+from quart_chat.domain.ports import Browsers, Kept
 from quart_chat.domain.reports import Report
 from quart_chat.domain.requests import Request
 from quart_chat.domain.spaces import Kind, Place, SpaceId, kind_of_queue, kind_of_room
 from quart_chat.domain.visitors import BrowserId, Visitor, VisitorId
 from quart_chat.journal.memory import MemoryJournal
 from quart_chat.log import log
+from quart_chat.storage.bans import KeptBans
 from quart_chat.storage.browsers import RememberedBrowsers
+from quart_chat.storage.memory import MemoryRows
+from quart_chat.storage.rows import Rows
 from tests.clock import FakeClock
 
 T = TypeVar("T")
@@ -72,23 +75,22 @@ class NotedScreens:
 class NotedReports:
     """A `ReportStore` that tests read."""
 
-    keeps = True
-
     def __init__(self) -> None:
         self.reports: list[Report] = []
 
-    def add(self, report: Report) -> None:
+    def add(self, report: Report, done: Kept) -> None:
         self.reports.append(report)
+        done(True)
 
 
 class Process:
     """One process: its chat, its journal, and the screens that are connected to it."""
 
-    def __init__(self, journal: Any, browsers: Browsers, reports: NotedReports, rules: Rules) -> None:
+    def __init__(self, journal: Any, browsers: Browsers, reports: NotedReports, rows: Rows, rules: Rules) -> None:
         self.screens = NotedScreens()
         self.journal = journal
         self.browsers = browsers
-        self.chat = Chat(journal, self.screens, browsers, reports, rules=rules)
+        self.chat = Chat(journal, self.screens, browsers, reports, KeptBans(rows), rules=rules)
         journal.listen(self.chat)
 
 
@@ -122,7 +124,8 @@ class ChatHarness:
 
     def started(self, rules: Rules) -> list[Process]:
         """Put the processes together."""
-        return [Process(MemoryJournal(self.clock), RememberedBrowsers(), self.reports, rules)]
+        rows = MemoryRows(self.clock)
+        return [Process(MemoryJournal(self.clock), RememberedBrowsers(rows), self.reports, rows, rules)]
 
     def act(self, do: Callable[..., None], *arguments: Any) -> None:
         """Do something, and let everything happen that it sets off."""

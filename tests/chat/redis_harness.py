@@ -16,7 +16,7 @@ from quart_chat.journal.redis import RedisStore
 from quart_chat.journal.resp import read_url
 from quart_chat.journal.shared import SharedJournal
 from quart_chat.storage.browsers import RememberedBrowsers
-from quart_chat.storage.redis import RedisFields
+from quart_chat.storage.redis import RedisFields, RedisRows
 from tests.chat.harness import ChatHarness, Process
 from tests.redis_server import RedisServer
 
@@ -57,7 +57,9 @@ class RedisHarness(ChatHarness):
     async def _process(self, url: str, rules: Rules) -> Process:
         store = RedisStore(read_url(url), self.prefix, self._shift)
         journal = SharedJournal(store, self.clock)
-        process = RedisProcess(journal, RememberedBrowsers(RedisFields(store.nodes, self.prefix)), self.reports, rules)
+        rows = RedisRows(store.nodes, self.prefix, self.clock)
+        browsers = RememberedBrowsers(rows, RedisFields(store.nodes, self.prefix))
+        process = RedisProcess(journal, browsers, self.reports, rows, rules)
         process.store = store
         journal.leases.count_with(process.chat.present)
         await journal.open()

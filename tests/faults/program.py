@@ -83,16 +83,28 @@ class Program:
 
 @asynccontextmanager
 async def started(
-    port: str = "0", program: Iterable[str] = THE_CHAT, expects: Iterable[str] = (), **settings: str
+    port: str = "0",
+    program: Iterable[str] = THE_CHAT,
+    expects: Iterable[str] = (),
+    files: Iterable[str] = (),
+    **settings: str,
 ) -> AsyncIterator[Program]:
     """Start the chat; killed at the end if still there. Then its log is checked.
 
     `program` are the arguments of Python. `expects` are errors that the test causes, each named by a part of its line.
+    `files` are the numbers of open files that it inherits, as text.
     """
     fixed = {"PYTHONPATH": str(ROOT), "HOST": "127.0.0.1", "PORT": port, "REDIS_URL": ""}
     environ = {**os.environ, **GENEROUS, **fixed, **settings}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *program, env=environ, cwd=sys.prefix, stdout=PIPE, stderr=PIPE, limit=LONGEST_LINE
+        sys.executable,
+        *program,
+        env=environ,
+        cwd=sys.prefix,
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=LONGEST_LINE,
+        pass_fds=[int(number) for number in files],
     )
     running = Program(process)
     try:
@@ -104,10 +116,14 @@ async def started(
 
 @asynccontextmanager
 async def running(
-    port: str = "0", program: Iterable[str] = THE_CHAT, expects: Iterable[str] = (), **settings: str
+    port: str = "0",
+    program: Iterable[str] = THE_CHAT,
+    expects: Iterable[str] = (),
+    files: Iterable[str] = (),
+    **settings: str,
 ) -> AsyncIterator[Program]:
     """Start the chat, and wait until it says where it listens."""
-    async with started(port, program, expects, **settings) as running:
+    async with started(port, program, expects, files, **settings) as running:
         await running.says_where_it_listens()
         yield running
 

@@ -64,7 +64,7 @@ async def test_sigterm_under_load_closes_every_socket_in_time_and_shows_nobody_l
         status, errors = await program.ends()
         await asyncio.gather(*talking)
         assert status == 0
-        assert [line["event"] for line in logged(errors)] == ["drained"]
+        assert events_of(errors) == ["drained"]
         assert not any(re.search(r"</bdi> left|has left", client.shown) for client in people)
         assert_one_order(people)
 
@@ -80,8 +80,10 @@ async def talk(client: HistoryClient, name: str) -> None:
         await asyncio.sleep(0.01)
 
 
-def logged(errors: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in errors.splitlines()]
+def events_of(errors: str) -> list[str]:
+    """What the log tells, but for what is lost by a restart of a chat without a folder."""
+    events = [str(json.loads(line)["event"]) for line in errors.splitlines()]
+    return [event for event in events if not event.startswith("memory only")]
 
 
 def assert_one_order(people: list[HistoryClient]) -> None:
@@ -111,4 +113,4 @@ async def test_sigterm_at_any_moment_of_the_start_ends_without_a_traceback(after
         program.signal(signal.SIGTERM)
         status, errors = await program.ends()
     assert status in (0, -signal.SIGTERM)  # before Python itself is up nobody can handle a signal
-    assert errors == "" or [line["event"] for line in logged(errors)] == ["drained"]
+    assert events_of(errors) in ([], ["drained"])

@@ -7,6 +7,9 @@ import pytest
 from quart_chat.domain.timing import BLOCKED_FOR, RECENT_FOR
 from quart_chat.domain.visitors import BrowserId
 from quart_chat.storage.browsers import RememberedBrowsers
+from quart_chat.storage.memory import MemoryRows
+from quart_chat.storage.rows import RowKind
+from tests.clock import FakeClock
 
 ANN, BOB = BrowserId("Ann's"), BrowserId("Bob's")
 
@@ -30,8 +33,18 @@ def fields() -> NotedFields:
 
 
 @pytest.fixture
-def browsers(fields: NotedFields) -> RememberedBrowsers:
-    return RememberedBrowsers(fields)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def rows(clock: FakeClock) -> MemoryRows:
+    return MemoryRows(clock)
+
+
+@pytest.fixture
+def browsers(rows: MemoryRows, fields: NotedFields) -> RememberedBrowsers:
+    return RememberedBrowsers(rows, fields)
 
 
 def test_a_partner_is_recent_for_as_long_here_as_there(browsers: RememberedBrowsers, fields: NotedFields) -> None:
@@ -43,10 +56,14 @@ def test_a_partner_is_recent_for_as_long_here_as_there(browsers: RememberedBrows
     assert fields.kept == {"m": RECENT_FOR}
 
 
-def test_a_block_lasts_as_long_here_as_there(browsers: RememberedBrowsers, fields: NotedFields) -> None:
+async def test_a_block_lasts_as_long_here_as_there(
+    browsers: RememberedBrowsers, rows: MemoryRows, clock: FakeClock
+) -> None:
     """Issue 11, line 22."""
-    browsers.note_blocked(ANN, BOB, at=0.0)
+    began = clock.now()
+    browsers.note_blocked(ANN, BOB, began, lambda kept: None)
     record = browsers.of(ANN)
-    assert record.blocked_browsers(BLOCKED_FOR - 1) == (BOB,)
-    assert record.blocked_browsers(BLOCKED_FOR) == ()
-    assert fields.kept == {"b": BLOCKED_FOR}
+    assert record.blocked_browsers(began + BLOCKED_FOR - 1) == (BOB,)
+    assert record.blocked_browsers(began + BLOCKED_FOR) == ()
+    (row,) = await rows.about(RowKind.BLOCK, ANN)
+    assert row.expires == began + BLOCKED_FOR

@@ -1,0 +1,3 @@
+from tests.chat.conftest import store_of
+
+__all__ = ["store_of"]
