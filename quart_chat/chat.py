@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from quart_chat.domain import answers, commands, events, requests
 from quart_chat.domain.answers import Ending, Refusal, Refused
@@ -18,6 +18,7 @@ from quart_chat.domain.codes import RoomCode
 from quart_chat.domain.commands import Command, Entry, Party
 from quart_chat.domain.events import Event, Why
 from quart_chat.domain.limits import Bucket, GrowingWait, Ledger, Limit
+from quart_chat.domain.messages import is_emoji
 from quart_chat.domain.naming import GivenName, given_name
 from quart_chat.domain.ports import BanStore, Browsers, Journal, ReportStore, Screens, Space, StoreAway
 from quart_chat.domain.queues import Queue
@@ -155,8 +156,7 @@ class Chat:
         except BadSignal:
             self._screens.tell(visitor.id, Refused(Refusal.UNREADABLE))
         except Unwritable as error:
-            key = request.key if isinstance(request, requests.Say) else None
-            self._screens.tell(visitor.id, Refused(REFUSALS[error.reason], key))
+            self._screens.tell(visitor.id, Refused(REFUSALS[error.reason], getattr(request, "key", None)))
 
     async def recognise(self, page: VisitorId, browser: BrowserId, place: Place) -> VisitorId:
         """Whose page it is that comes: its own, or that of a visitor whose page its browser has just left there.
@@ -269,10 +269,31 @@ class Chat:
 
     def _say(self, visitor: Visitor, place: Place, request: requests.Say) -> None:
         if self._journal.holds(request.room):
-            command = commands.SendMessage(visitor.id, request.key, clean_message(request.text))
+            command = commands.SendMessage(visitor.id, request.key, clean_message(request.text), request.reply_to)
             self._journal.append(request.room, command)
         else:
             self._screens.tell(visitor.id, Refused(Refusal.NOT_DELIVERED, request.key))
+
+    def _react(self, visitor: Visitor, place: Place, request: requests.React) -> None:
+        if not is_emoji(request.emoji):
+            self._screens.tell(visitor.id, Refused(Refusal.NO_EMOJI))
+        else:
+            command = commands.React(visitor.id, request.seq, request.emoji, request.on)
+            self._append_change(visitor, request.room, command)
+
+    def _edit(self, visitor: Visitor, place: Place, request: requests.Edit) -> None:
+        command = commands.EditMessage(visitor.id, request.seq, request.key, clean_message(request.text))
+        self._append_change(visitor, request.room, command, request.key)
+
+    def _take_back(self, visitor: Visitor, place: Place, request: requests.TakeBack) -> None:
+        self._append_change(visitor, request.room, commands.TakeBack(visitor.id, request.seq))
+
+    def _append_change(self, visitor: Visitor, room: SpaceId, command: Command, key: str | None = None) -> None:
+        """Append what changes something that was said in the room that the visitor is in."""
+        if self._is_in(visitor, room):
+            self._journal.append(room, command)
+        else:
+            self._screens.tell(visitor.id, Refused(Refusal.MESSAGE_GONE, key))
 
     def _typing(self, visitor: Visitor, place: Place, request: requests.Typing) -> None:
         if place.kind is not Kind.LOBBY and self._is_in(visitor, request.room):  # among so many somebody always writes
@@ -342,7 +363,7 @@ class Chat:
 
     def _ask_for_patience(self, visitor: Visitor, request: Request) -> None:
         """Nothing is done while the store is away; a message stays pending, and its page offers it again."""
-        if not isinstance(request, requests.Say | requests.Typing | requests.RelaySignal):
+        if not isinstance(request, requests.Say | requests.Edit | requests.Typing | requests.RelaySignal):
             self._screens.tell(visitor.id, Refused(Refusal.NOT_NOW))
 
     # What happens in spaces.
@@ -417,6 +438,10 @@ class Chat:
     def _message_refused(self, space: SpaceId, state: Space, entry: Entry, event: events.MessageRefused) -> None:
         if self._is_by_us(entry):
             self._screens.tell(event.visitor, Refused(Refusal.NOT_DELIVERED, event.key))
+
+    def _change_refused(self, space: SpaceId, state: Space, entry: Entry, event: events.ChangeRefused) -> None:
+        if self._is_by_us(entry):
+            self._screens.tell(event.visitor, Refused(event.why, event.key))
 
     def _signal_passed(self, space: SpaceId, state: Space, entry: Entry, event: events.SignalPassed) -> None:
         self._screens.tell(event.to, answers.Signalled(space, event.page, event.signal))
@@ -733,6 +758,9 @@ def _visitor_in(state: Space, visitor: VisitorId) -> Visitor | None:
 
 _REQUESTS: dict[type[Request], Callable[[Chat, Visitor, Place, Any], None]] = {
     requests.Say: Chat._say,
+    requests.React: Chat._react,
+    requests.Edit: Chat._edit,
+    requests.TakeBack: Chat._take_back,
     requests.Typing: Chat._typing,
     requests.Enter: Chat._enter,
     requests.Leave: Chat._leave,
@@ -745,18 +773,13 @@ _REQUESTS: dict[type[Request], Callable[[Chat, Visitor, Place, Any], None]] = {
 }
 
 _EVENTS: dict[type[Event], Callable[[Chat, SpaceId, Space, Entry, Any], None]] = {
-    events.MessageSent: Chat._show,
-    events.Joined: Chat._show,
-    events.Left: Chat._show,
-    events.Disconnected: Chat._show,
-    events.Reconnected: Chat._show,
-    events.TypingStarted: Chat._show,
-    events.MessagesLost: Chat._show,
+    **dict.fromkeys(get_args(events.Shown), Chat._show),
     events.RoomOpened: Chat._room_opened,
     events.Entered: Chat._entered,
     events.EnterRefused: Chat._enter_refused,
     events.MessageKnown: Chat._message_known,
     events.MessageRefused: Chat._message_refused,
+    events.ChangeRefused: Chat._change_refused,
     events.SignalPassed: Chat._signal_passed,
     events.Resumed: Chat._resumed,
     events.ResumeRefused: Chat._resume_refused,

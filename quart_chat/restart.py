@@ -8,11 +8,12 @@ import msgspec
 from quart_chat.chat import Chat
 from quart_chat.delivery.sessions import Sessions
 from quart_chat.domain.browsers import BrowserRecord
+from quart_chat.domain.commands import RULES
 from quart_chat.domain.ports import Space
 from quart_chat.domain.spaces import BANS, Place
 from quart_chat.domain.timing import RESUME_WINDOW
 from quart_chat.domain.visitors import BrowserId, Visitor
-from quart_chat.journal.codec import RULES, BadRecord, NewerRules, StateRecord, decode, read_state, write_state
+from quart_chat.journal.codec import BadRecord, NewerRules, StateRecord, decode, read_state, write_state
 from quart_chat.journal.memory import MemoryJournal
 from quart_chat.log import log
 from quart_chat.storage.browsers import RememberedBrowsers

@@ -30,9 +30,18 @@ from quart_chat.domain.answers import (
     TalkEnded,
     Waiting,
 )
-from quart_chat.domain.events import Disconnected, Joined, Left, MessagesLost, Reconnected, TypingStarted
+from quart_chat.domain.events import (
+    Disconnected,
+    Joined,
+    Left,
+    MessagesChanged,
+    MessagesLost,
+    ReactionsChanged,
+    Reconnected,
+    TypingStarted,
+)
 from quart_chat.domain.limits import Limit
-from quart_chat.domain.messages import Message
+from quart_chat.domain.messages import Mention, Message, edited, quote_of, taken_back, with_reaction
 from quart_chat.domain.rooms import RoomView
 from quart_chat.domain.spaces import Kind, Place, SpaceId
 from quart_chat.domain.text import Unwritable, clean_message, clean_name
@@ -232,12 +241,25 @@ def attributes(tree: Element) -> Iterator[tuple[str, str, str]]:
 
 
 OWN_ATTRIBUTES = {
-    *("class", "id", "data-seq", "data-by", "data-seat", "data-at", "data-joined", "data-kind", "aria-hidden", "dir"),
+    *(
+        "class",
+        "id",
+        "data-seq",
+        "data-by",
+        "data-seat",
+        "data-at",
+        "data-joined",
+        "data-kind",
+        "data-emoji",
+        "data-me",
+        "aria-hidden",
+        "dir",
+    ),
     *("href", "target", "rel", "datetime", "role", "hidden", "type", "name", "value", "key", "sort"),
-    *("hx-target", "hx-swap", "viewBox", "d"),
+    *("hx-target", "hx-swap", "viewBox", "d", "aria-describedby"),
 }
 OWN_TAGS = {*("DOCUMENT_FRAGMENT", "template", "li", "ol", "ul", "span", "div", "b", "bdi", "a", "time", "i", "p")} | {
-    *("small", "input", "h1")
+    *("small", "input", "h1", "button")
 }
 
 
@@ -248,7 +270,7 @@ def assert_harmless(html: str) -> Element:
         assert name in OWN_ATTRIBUTES, f"<{tag} {name}>"
         assert tag == "template" or not name.startswith("hx-")
         if name == "href":
-            assert re.fullmatch(r"https?://[^\s\"'<>]+", value)
+            assert re.fullmatch(r"https?://[^\s\"'<>]+|#m-[0-9]+", value)
     return tree
 
 
@@ -268,13 +290,18 @@ def room_events(member: Member, message: Message) -> list[Gathered]:
     changed = PeopleChanged()
     changed.add(Joined(member, 101, Member(VisitorId("p"), "Pushed")))
     changed.add(Left(Member(VisitorId("l"), member.name), 100, Member(VisitorId("q"), "Pulled")))
+    named = edited(message, f"{message.text} @{member.name}", (Mention(member.id, f"@{member.name}"),))
+    reply = replace(message, reply=quote_of(message))
+    reacted = with_reaction(reply, "👍", member, on=True)
     return [
-        MessageBatch([message, message]),
+        MessageBatch([message, reacted]),
+        MessagesChanged((named, taken_back(reacted))),
+        ReactionsChanged(reacted),
         TypingStarted(member),
         Disconnected(member),
         Reconnected(member),
-        changed,
         MessagesLost(7),
+        changed,
     ]
 
 

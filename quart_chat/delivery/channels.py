@@ -10,16 +10,7 @@ from typing import Protocol
 from quart_chat.delivery.sessions import Session
 from quart_chat.delivery.wire import Frame
 from quart_chat.domain.answers import Answer, MessageAcknowledged
-from quart_chat.domain.events import (
-    Disconnected,
-    Joined,
-    Left,
-    MessageSent,
-    MessagesLost,
-    Reconnected,
-    Shown,
-    TypingStarted,
-)
+from quart_chat.domain.events import Joined, Left, MessageSent, Shown, ShownAlone
 from quart_chat.domain.messages import Message
 from quart_chat.domain.spaces import SpaceId
 from quart_chat.domain.timing import GATHERED_FOR
@@ -78,7 +69,7 @@ class MessageBatch:
         return ((message.by.id, message.key) for message in self.messages)
 
 
-Gathered = MessageBatch | PeopleChanged | TypingStarted | Disconnected | Reconnected | MessagesLost
+Gathered = MessageBatch | PeopleChanged | ShownAlone
 """What is rendered as one fragment for a whole room."""
 
 
@@ -90,6 +81,9 @@ class Renderer(Protocol):
 
     def for_one(self, session: Session, answer: Answer) -> str:
         """The fragment that one visitor gets."""
+
+    def forget(self, room: SpaceId, message: Message) -> None:
+        """Keep nothing of what a message was before it became this one."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from quart_chat.delivery.close_codes import CloseCode
 from quart_chat.delivery.sessions import Session, Sessions
 from quart_chat.delivery.wire import Frame
 from quart_chat.domain.answers import Answer, Ending, OpenedElsewhere, Refused, RoomShown, TalkEnded, Waiting
-from quart_chat.domain.events import Shown
+from quart_chat.domain.events import MessagesChanged, Shown
 from quart_chat.domain.spaces import Place, SpaceId, queue_of
 from quart_chat.domain.visitors import BrowserId, VisitorId
 from quart_chat.log import log
@@ -47,6 +47,8 @@ class Hub:
 
     def publish(self, room: SpaceId, event: Shown) -> None:
         """Tell every member of a room who is connected here."""
+        for message in event.messages if isinstance(event, MessagesChanged) else ():
+            self._renderer.forget(room, message)
         if channel := self._channels.of_room(room):
             channel.publish(event)
 

@@ -4,24 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quart_chat.domain.requests import Refusal as Refusal
 from quart_chat.domain.rooms import RoomView
 from quart_chat.domain.spaces import Kind, SpaceId
 from quart_chat.domain.visitors import Member
-
-
-class Refusal(StrEnum):
-    """Why a request was not granted."""
-
-    UNREADABLE = "unreadable"
-    EMPTY = "empty"
-    TOO_LONG = "too long"
-    RESERVED = "reserved"
-    TOO_FAST = "too fast"
-    NOT_DELIVERED = "not delivered"
-    NO_SUCH_ROOM = "no such room"
-    TOO_LATE = "too late"
-    RULES = "rules"
-    NOT_NOW = "not now"
 
 
 class Ending(StrEnum):

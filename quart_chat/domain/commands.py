@@ -6,11 +6,18 @@ appended it, come from the entry. One that makes no sense any more is refused or
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from quart_chat.domain.naming import GivenName
 from quart_chat.domain.reports import ReportReason
 from quart_chat.domain.spaces import SpaceId
 from quart_chat.domain.visitors import BrowserId, ProcessId, Visitor, VisitorId
+
+RULES: Final = 2
+"""The version of the rules: raise it with every change of what a command does or of what a state holds.
+
+A process that meets a higher one leaves the space to newer processes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,40 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """Add a message, once for each key."""
+    """Add a message, once for each key; it may answer another one."""
 
     visitor: VisitorId
     key: str
     text: str
+    reply_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    """Put an emoji under a message, or take it away again."""
+
+    visitor: VisitorId
+    seq: int
+    emoji: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EditMessage:
+    """Say something else in a message of one's own; `key` is the author's own id for the change."""
+
+    visitor: VisitorId
+    seq: int
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Take back a message of one's own."""
+
+    visitor: VisitorId
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +228,9 @@ Command = (
     | Join
     | Leave
     | SendMessage
+    | React
+    | EditMessage
+    | TakeBack
     | ShowTyping
     | PassSignal
     | Report

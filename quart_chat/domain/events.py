@@ -7,6 +7,7 @@ from enum import StrEnum
 from quart_chat.domain.commands import Party
 from quart_chat.domain.messages import Message
 from quart_chat.domain.reports import Report
+from quart_chat.domain.requests import Refusal
 from quart_chat.domain.spaces import Kind, SpaceId
 from quart_chat.domain.visitors import BrowserId, Member, ProcessId, Visitor, VisitorId
 
@@ -16,6 +17,20 @@ from quart_chat.domain.visitors import BrowserId, Member, ProcessId, Visitor, Vi
 @dataclass(frozen=True, slots=True)
 class MessageSent:
     """A message was accepted."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesChanged:
+    """Messages say something else from now on, or nothing any more."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionsChanged:
+    """Somebody has reacted to a message, or does so no longer."""
 
     message: Message
 
@@ -66,7 +81,10 @@ class MessagesLost:
     seq: int
 
 
-Shown = MessageSent | Joined | Left | Disconnected | Reconnected | TypingStarted | MessagesLost
+ShownAlone = MessagesChanged | ReactionsChanged | Disconnected | Reconnected | TypingStarted | MessagesLost
+"""What is shown as it is; messages, joins and leaves are gathered."""
+
+Shown = MessageSent | Joined | Left | ShownAlone
 
 # What concerns one visitor, or those who look after it.
 
@@ -107,6 +125,15 @@ class MessageRefused:
 
     visitor: VisitorId
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """Something that was said cannot be changed like that."""
+
+    visitor: VisitorId
+    why: Refusal
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +264,7 @@ Event = (
     | EnterRefused
     | MessageKnown
     | MessageRefused
+    | ChangeRefused
     | SignalPassed
     | Resumed
     | ResumeRefused

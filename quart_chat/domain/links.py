@@ -13,10 +13,11 @@ MAX_LINKS = 20  # in one message; the markup around each is four times as long a
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a message: plain where `href` is None, otherwise a link to it."""
+    """A part of a message: a link where it has an `href`, somebody's name where it has a `mention`, else plain."""
 
     text: str
     href: str | None
+    mention: str | None = None
 
 
 def pieces(text: str) -> list[Piece]:

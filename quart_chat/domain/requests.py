@@ -1,12 +1,36 @@
-"""What a page asks for. `room` names the conversation that is meant, never just "the current one":
-a request that arrives late, from a talk already over, must not reach the next stranger.
+"""What a page asks for, and why it may be refused.
+
+`room` names the conversation that is meant, never just "the current one": a request that arrives late, from a talk
+already over, must not reach the next stranger.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from quart_chat.domain.reports import ReportReason
 from quart_chat.domain.signals import Signal
 from quart_chat.domain.spaces import SpaceId
+
+
+class Refusal(StrEnum):
+    """Why a request was not granted."""
+
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    TOO_LONG = "too long"
+    RESERVED = "reserved"
+    TOO_FAST = "too fast"
+    NOT_DELIVERED = "not delivered"
+    NO_SUCH_ROOM = "no such room"
+    TOO_LATE = "too late"
+    RULES = "rules"
+    NOT_NOW = "not now"
+    NO_EMOJI = "no emoji"
+    MESSAGE_GONE = "message gone"
+    ENOUGH_REACTIONS = "enough reactions"
+    ENOUGH_CHANGES = "enough changes"
+    NOT_YOURS = "not yours"
+    TOO_LATE_TO_CHANGE = "too late to change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +55,35 @@ class Say:
     room: SpaceId
     key: str
     text: str
+    reply_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    """Put an emoji under the message with a number, or take it away again."""
+
+    room: SpaceId
+    seq: int
+    emoji: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Say something else in the message with a number; `key` names the change as it names a message."""
+
+    room: SpaceId
+    seq: int
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Take the message with a number back."""
+
+    room: SpaceId
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +143,21 @@ class Block:
     room: SpaceId
 
 
-Request = Enter | FindStranger | Say | Typing | Next | Stop | Leave | RelaySignal | ReportStranger | Block
+Costly = Say | React | Edit
+"""What a whole room is shown: the limits of messages count it."""
+
+Request = (
+    Enter
+    | FindStranger
+    | Say
+    | React
+    | Edit
+    | TakeBack
+    | Typing
+    | Next
+    | Stop
+    | Leave
+    | RelaySignal
+    | ReportStranger
+    | Block
+)

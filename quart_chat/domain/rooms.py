@@ -4,7 +4,7 @@ The lobby, a room by code and a pair of strangers are all rooms; only their kind
 the entries of its journal: the same entries give the same state and the same events on every process.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,11 +15,27 @@ from typing import Any
 from quart_chat.domain import commands, events
 from quart_chat.domain.commands import Command, Entry, Party
 from quart_chat.domain.events import Event, Why
-from quart_chat.domain.messages import Message, continues
+from quart_chat.domain.messages import (
+    MOST_EDITS,
+    MOST_EMOJI,
+    MOST_REACTIONS,
+    Mention,
+    Message,
+    Quote,
+    continues,
+    edited,
+    mentions_in,
+    quote_of,
+    taken_back,
+    with_quote_of,
+    with_reaction,
+)
 from quart_chat.domain.naming import GivenName
 from quart_chat.domain.reports import REPORTED_LINES, Line, Report
+from quart_chat.domain.requests import Refusal
 from quart_chat.domain.spaces import Kind, SpaceId, queue_of
 from quart_chat.domain.timing import (
+    CHANGEABLE_FOR,
     CODE_RESTS,
     KEYS_REMEMBERED_FOR,
     PARTNER_WAIT,
@@ -74,7 +90,8 @@ class RoomView:
     """A room as one member sees it on entering or coming back.
 
     `people` holds the newest members first, at most `LISTED_PEOPLE` of `count`; `away` those of them
-    who are reconnecting. `gap` is the newest number of those that may be missing before `messages`; 0 if none are.
+    who are reconnecting. `messages` are those that the member has not seen, `changed` older ones that may have changed
+    since. `gap` is the newest number of those that may be missing before `messages`; 0 if none are.
     """
 
     room: SpaceId
@@ -85,6 +102,7 @@ class RoomView:
     messages: tuple[Message, ...]
     away: frozenset[VisitorId] = frozenset()
     gap: int = 0
+    changed: tuple[Message, ...] = ()
 
     @property
     def partner(self) -> Member | None:
@@ -111,6 +129,7 @@ class Room:
     gap: int = 0  # messages up to this number may be missing
     lost_in: int = 0  # the epoch of the journal that said so
     log: list[Message] = field(default_factory=list)
+    unsaid: dict[int, list[str]] = field(default_factory=dict)  # of a pair, what messages said before, for a report
     sent: dict[VisitorId, SentKeys] = field(default_factory=dict)  # the longest silent first
     parties: dict[VisitorId, Party] = field(default_factory=dict)  # of a pair, also after it
     stayed: VisitorId | None = None  # of a pair that has ended
@@ -190,6 +209,9 @@ class Room:
             messages=self.messages_after(after),
             away=frozenset(self.shown_away),
             gap=self._gap_after(after),
+            changed=tuple(message for message in self.messages_after(seat.sees_after) if message.changes)
+            if since
+            else (),
         )
 
     def messages_after(self, seq: int) -> tuple[Message, ...]:
@@ -314,16 +336,96 @@ class Room:
         if seat.home != entry.by:
             return ()  # its page has moved to another process, and offers the message again there
         self._remember(visitor, key, entry.at)
-        return (events.MessageSent(self._record(key, seat.member, command.text, entry.at)),)
+        reply = self._quote(command.reply_to, visitor) if command.reply_to is not None else None
+        return (events.MessageSent(self._record(key, seat.member, command.text, entry.at, reply)),)
 
-    def _record(self, key: str, by: Member, text: str, at: float) -> Message:
+    def _mentions(self, text: str) -> tuple[Mention, ...]:
+        """Who of those who are there now is named; two strangers know whom they mean."""
+        return () if self.kind.is_pair else mentions_in(text, self.names)
+
+    def _quote(self, seq: int, reader: VisitorId) -> Quote:
+        index = self._index_of(seq, reader)
+        return Quote(seq) if index is None else quote_of(self.log[index])
+
+    def _record(self, key: str, by: Member, text: str, at: float, reply: Quote | None) -> Message:
         previous = self.log[-1] if self.log else None
         self.seq += 1
-        message = Message(self.seq, key, by, text, at, continues(previous, by, at))
+        mentions = self._mentions(text) if "@" in text else ()
+        message = Message(self.seq, key, by, text, at, continues(previous, by, at), reply, mentions)
         self.log.append(message)
         if len(self.log) > 2 * LOG_LENGTH:
             del self.log[:-LOG_LENGTH]
         return message
+
+    def _react(self, entry: Entry, command: commands.React) -> Iterator[Event]:
+        index = self._index_of(command.seq, command.visitor)
+        if index is None:
+            yield events.ChangeRefused(command.visitor, Refusal.MESSAGE_GONE)
+        elif seat := self._seat_at(entry, command.visitor):
+            message = with_reaction(self.log[index], command.emoji, seat.member, command.on)
+            if len(message.reactions) > MOST_EMOJI or message.reacted > MOST_REACTIONS:
+                yield events.ChangeRefused(command.visitor, Refusal.ENOUGH_REACTIONS)
+            elif message is not self.log[index]:
+                self.log[index] = message
+                yield events.ReactionsChanged(message)
+
+    def _edit(self, entry: Entry, command: commands.EditMessage) -> Iterator[Event]:
+        index = self._index_of(command.seq, command.visitor)
+        if why := self._why_not(entry, command.visitor, index):
+            yield events.ChangeRefused(command.visitor, why, command.key)
+        elif index is not None and self._seat_at(entry, command.visitor):
+            if command.text != self.log[index].text:
+                if self.log[index].edits >= MOST_EDITS:
+                    yield events.ChangeRefused(command.visitor, Refusal.ENOUGH_CHANGES, command.key)
+                    return
+                yield self._change(index, edited(self.log[index], command.text, self._mentions(command.text)))
+            yield events.MessageKnown(command.visitor, command.key)
+
+    def _take_back(self, entry: Entry, command: commands.TakeBack) -> Iterator[Event]:
+        index = self._index_of(command.seq, command.visitor)
+        if why := self._why_not(entry, command.visitor, index):
+            yield events.ChangeRefused(command.visitor, why)
+        elif index is not None and self._seat_at(entry, command.visitor):
+            yield self._change(index, taken_back(self.log[index]))
+
+    def _why_not(self, entry: Entry, author: VisitorId, index: int | None) -> Refusal | None:
+        """Why somebody may not change a message; None if it may."""
+        if index is None:
+            return Refusal.MESSAGE_GONE
+        if self.log[index].by.id != author:
+            return Refusal.NOT_YOURS
+        return Refusal.TOO_LATE_TO_CHANGE if entry.at > self.log[index].at + CHANGEABLE_FOR else None
+
+    def _change(self, index: int, message: Message) -> Event:
+        """Let a message say something else; what it said before is kept in a pair alone, where it may be reported."""
+        if self.kind.is_pair:
+            self.unsaid.setdefault(message.seq, []).append(self.log[index].text)
+            reportable = self.log[-REPORTED_LINES:][0].seq
+            self.unsaid = {seq: texts for seq, texts in self.unsaid.items() if seq >= reportable}
+        self.log[index] = message
+        return events.MessagesChanged((message, *self._answers_to(message)))
+
+    def _answers_to(self, message: Message) -> Iterator[Message]:
+        """The answers to a message that has been changed; they quote it as it is now."""
+        for index, answer in enumerate(self.log):
+            if answer.reply and answer.reply.seq == message.seq:
+                self.log[index] = with_quote_of(answer, message)
+                yield self.log[index]
+
+    def _reported_lines(self, reporter: VisitorId) -> Iterator[Line]:
+        """The last lines of a pair, each with what it said before it was changed."""
+        for message in self.log[-REPORTED_LINES:]:
+            texts = [*self.unsaid.get(message.seq, ()), message.text]
+            for text in filter(None, texts):
+                yield Line(message.by.id != reporter, text, message.at)
+
+    def _index_of(self, seq: int, reader: VisitorId) -> int | None:
+        """Where in the log a message is that a member may read; None if it is not there, or is none of its business."""
+        seat, index = self.seats.get(reader), bisect_left(self.log, seq, key=_number)
+        if seat is None or seq <= seat.sees_after or index < len(self.log) - LOG_LENGTH:
+            return None
+        is_there = index < len(self.log) and self.log[index].seq == seq and not self.log[index].taken_back
+        return index if is_there else None
 
     def _note_loss(self, entry: Entry, command: commands.NoteLoss) -> Iterator[Event]:
         """Give no number again that a lost message may have had: some pages show it."""
@@ -361,7 +463,7 @@ class Room:
             return
         self.reported_by.append(command.visitor)
         ends_talk = self.phase is Phase.OPEN
-        lines = tuple(Line(m.by.id != command.visitor, m.text, m.at) for m in self.log[-REPORTED_LINES:])
+        lines = tuple(self._reported_lines(command.visitor))
         yield from self._end_by(entry, command.visitor, Why.REPORTED)
         yield events.Blocked(reporter.visitor, accused.visitor, ends_talk, with_report=True)
         report = Report(entry.at, self.kind, command.reason, command.words, accused.visitor, reporter.visitor, lines)
@@ -491,6 +593,9 @@ _CHANGES: dict[type[Command], Callable[[Room, Entry, Any], Iterable[Event]]] = {
     commands.Join: Room._join,
     commands.Leave: Room._leave,
     commands.SendMessage: Room._send,
+    commands.React: Room._react,
+    commands.EditMessage: Room._edit,
+    commands.TakeBack: Room._take_back,
     commands.ShowTyping: Room._typing,
     commands.PassSignal: Room._signal,
     commands.Report: Room._report,

@@ -24,6 +24,7 @@ BLOCKED_FOR = 30 * 86_400.0  # a block lasts; longer than most cookies of people
 UNVISITED_ROOM = 600.0  # a created room waits for its first visitor; time to send the link to a friend
 CODE_RESTS = 86_400.0  # before the code of a closed room may open another one: old links lead nowhere
 GROUPED_WITHIN = 60.0  # a later message of the same author gets a head of its own
+CHANGEABLE_FOR = 600.0  # a message, by its author; time to notice a mistake, while others still remember what it was
 KEYS_REMEMBERED_FOR = 600.0  # after a visitor's last message; nothing is offered again after that
 
 # Safety.
@@ -42,7 +43,7 @@ CLOSE_WRITE = 5.0  # for a client that reads slowly to take the close frame
 LINGER = 3.0  # for a closed connection to take what was written to it
 CLOSING_PAUSE = 0.02  # between two groups of sockets that are told to come back; 2,000 are told within a second
 DRAIN = 2.0  # for the app to close all its sockets
-CLOSE_GRACE = 0.5  # for clients to answer that
+CLOSE_GRACE = 1.5  # for clients to answer that, and for those behind to read so far
 EXIT = 5.0  # from there for the server to end; then it is given up
 WORKER_STOP = 1.5 * (DRAIN + CLOSE_GRACE + EXIT)  # for all processes of one machine to end
 DATA_DIR_FREE_WITHIN = WORKER_STOP  # for the process before to let go of DATA_DIR

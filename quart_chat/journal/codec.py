@@ -1,19 +1,13 @@
 """Commands and states as JSON, for a store or a file. What comes from there is checked on its way in."""
 
-from typing import Final, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import msgspec
 
-from quart_chat.domain.commands import Command
+from quart_chat.domain.commands import RULES, Command
 from quart_chat.domain.ports import Space
 from quart_chat.domain.spaces import SpaceId
 from quart_chat.journal.states import begin
-
-RULES: Final = 1
-"""The version of the rules: raise it with every change of what a command does or of what a state holds.
-
-A process that meets a higher one leaves the space to newer processes.
-"""
 
 COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in get_args(Command)}
 

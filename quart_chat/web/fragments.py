@@ -25,22 +25,34 @@ from quart_chat.domain.answers import (
     Waiting,
 )
 from quart_chat.domain.avatars import emoji_for, hue_for
-from quart_chat.domain.events import Disconnected, MessagesLost, TypingStarted
-from quart_chat.domain.links import pieces
+from quart_chat.domain.events import Disconnected, MessagesChanged, MessagesLost, ReactionsChanged, TypingStarted
+from quart_chat.domain.links import Piece, pieces
 from quart_chat.domain.messages import Message
 from quart_chat.domain.rooms import LISTED_PEOPLE
 from quart_chat.domain.spaces import LOBBY, SpaceId
 from quart_chat.domain.visitors import Member, VisitorId
 from quart_chat.web.html_cache import HtmlCache
-from quart_chat.web.templating import Templates, joined
+from quart_chat.web.templating import LANGUAGES, Stencil, Templates, joined
 
 MESSAGES_SHOWN = 300  # on one page; the frame of a newer one deletes the oldest
 NOTICES_SHOWN = 50
 MESSAGES_KEPT_BYTES = 8 * 1024 * 1024  # as HTML, for those who come late or come back; some 5,000 ordinary ones
 PEOPLE_RENDERED = 4_096  # kept as HTML, since everybody who enters gets up to a hundred of them
+NAMES_SHOWN = 10  # of those who have reacted with one emoji
 BIG_EMOJI = 3  # a message of so few emoji and nothing else is shown larger
 
-BUBBLE = ("seq", "by", "name", "emoji", "hue", "words", "sent_at", "clock")  # what partials/message.html shows
+BUBBLE = (
+    "seq",
+    "by",
+    "name",
+    "emoji",
+    "hue",
+    "words",
+    "sent_at",
+    "clock",
+    "quote",
+    "reactions",
+)  # what partials/message.html shows
 
 _emoji_only = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u200D\uFE0F\U0001F1E6-\U0001F1FF\s]+")
 
@@ -57,10 +69,43 @@ class PersonView:
     away: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ReactionView:
+    """An emoji under a message as a template shows it: `ids` of all who chose it, and the names of some."""
+
+    emoji: str
+    count: int
+    ids: str
+    names: list[str]
+
+
 @lru_cache(maxsize=4_096)
 def person(member: Member, away: bool = False) -> PersonView:
     """Give a member its face."""
     return PersonView(member.id, member.name, member.seat, emoji_for(member.name), hue_for(member.id), away)
+
+
+def _with_mentions(message: Message) -> list[Piece]:
+    """The pieces of a message in which people are named; a name inside a link is part of that."""
+    ids = {mention.text: mention.id for mention in message.mentions}
+    names = re.compile("(" + "|".join(map(re.escape, sorted(ids, key=len, reverse=True))) + r")(?!\w)")
+    found: list[Piece] = []
+    for piece in pieces(message.text):
+        parts = [piece.text] if piece.href else names.split(piece.text)
+        found += [Piece(part, piece.href, None if piece.href else ids.get(part)) for part in parts if part]
+    return found
+
+
+def _reactions(message: Message) -> list[ReactionView]:
+    return [
+        ReactionView(
+            reaction.emoji,
+            len(reaction.by),
+            " ".join(member.id for member in reaction.by),
+            [member.name for member in reaction.by[:NAMES_SHOWN]],
+        )
+        for reaction in message.reactions
+    ]
 
 
 def is_big(text: str) -> bool:
@@ -76,6 +121,7 @@ class Fragments:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
         self._messages = HtmlCache(MESSAGES_KEPT_BYTES)
+        self._shape = lru_cache(maxsize=None)(self._make_shape)
         self._item = lru_cache(maxsize=PEOPLE_RENDERED)(self._render_item)
 
     def for_room(self, room: SpaceId, gathered: Gathered, language: str) -> str:
@@ -84,6 +130,11 @@ class Fragments:
             return self._message_batch(room, gathered.messages, language)
         if isinstance(gathered, PeopleChanged):
             return self._people_changed(gathered, language)
+        if isinstance(gathered, MessagesChanged):
+            return self._messages_changed(room, gathered, language)
+        if isinstance(gathered, ReactionsChanged):
+            self.forget(room, gathered.message)
+            return self._render(gathered, language, seq=gathered.message.seq, reactions=_reactions(gathered.message))
         if isinstance(gathered, TypingStarted):
             return self._typing_started(person(gathered.member), language)
         if isinstance(gathered, MessagesLost):
@@ -125,6 +176,18 @@ class Fragments:
             joined(removed.fill(id) for id in (*typed, *outdated)),
         )
 
+    def _messages_changed(self, room: SpaceId, event: MessagesChanged, language: str) -> str:
+        for message in event.messages:
+            self.forget(room, message)  # once more, as what was said just before was rendered just now
+        return self._render(
+            event, language, messages=[(each.seq, self._message(room, each, language)) for each in event.messages]
+        )
+
+    def forget(self, room: SpaceId, message: Message) -> None:
+        """Keep nothing of what a message was before it became this one."""
+        for language in LANGUAGES:
+            self._messages.drop((room, message.seq, message.changes - 1, language))
+
     def _typing_started(self, who: PersonView, language: str) -> str:
         note = self._templates.stencil("fragments/typing_started.html", language, "id", "name", "hue")
         return note.fill(who.id, who.name, who.hue)
@@ -153,7 +216,7 @@ class Fragments:
             people=joined(self._item(one, one.id in view.away, language) for one in (() if partner else view.people)),
             partner=person(partner) if partner else None,
             partner_away=partner is not None and partner.id in view.away,
-            messages=joined(self._message(view.room, message, language) for message in view.messages),
+            messages=joined(self._message(view.room, each, language) for each in (*view.changed, *view.messages)),
         )
 
     def _render_item(self, member: Member, away: bool, language: str) -> Markup:
@@ -163,31 +226,50 @@ class Fragments:
     def _message(self, room: SpaceId, message: Message, language: str) -> Markup:
         """The message's list item, rendered once for all who see it now or later."""
         return self._messages.get(
-            (room, message.seq, language),
+            (room, message.seq, message.changes, language),
             lambda: self._bubble(message, language),
         )
 
     def _bubble(self, message: Message, language: str) -> Markup:
         author = person(message.by)
         minute, second = _time_of(int(message.at))
-        looks = {"continued": message.continued, "big": is_big(message.text)}
-        return self._templates.stencil("partials/message.html", language, *BUBBLE, **looks).fill(
+        shape = self._shape(language, message.continued, is_big(message.text), message.edits > 0, message.taken_back)
+        return shape.fill(
             message.seq,
             author.id,
             author.name,
             author.emoji,
             author.hue,
-            self._words(message.text, language),
+            self._words(message, language),
             f"{second}.{int(message.at * 1e3) % 1_000:03}Z",
             minute,
+            self._templates.render("partials/quote.html", language, quote=message.reply) if message.reply else "",
+            self._reactions(message, language) if message.reactions else "",
         )
 
-    def _words(self, text: str, language: str) -> str:
-        """A text with its links; most have none, and are escaped where they are filled in."""
-        if "://" not in text:
-            return text
-        link = self._templates.stencil("partials/link.html", language, "href", "text")
-        return joined(link.fill(piece.href, piece.text) if piece.href else piece.text for piece in pieces(text))
+    def _make_shape(self, language: str, continued: bool, big: bool, is_edited: bool, is_taken_back: bool) -> Stencil:
+        looks = {"continued": continued, "big": big, "is_edited": is_edited, "is_taken_back": is_taken_back}
+        return self._templates.stencil("partials/message.html", language, *BUBBLE, **looks)
+
+    def _reactions(self, message: Message, language: str) -> Markup:
+        return self._templates.render(
+            "partials/reactions.html", language, seq=message.seq, reactions=_reactions(message)
+        )
+
+    def _words(self, message: Message, language: str) -> str:
+        """A text with its links and mentions; most have none, and are escaped where they are filled in."""
+        if "://" not in message.text and not message.mentions:
+            return message.text
+        found = _with_mentions(message) if message.mentions else pieces(message.text)
+        return joined(self._piece(piece, language) for piece in found)
+
+    def _piece(self, piece: Piece, language: str) -> str:
+        if piece.href:
+            return self._templates.stencil("partials/link.html", language, "href", "text").fill(piece.href, piece.text)
+        if piece.mention:
+            mention = self._templates.stencil("partials/mention.html", language, "id", "text")
+            return mention.fill(piece.mention, piece.text)
+        return piece.text
 
 
 @lru_cache(maxsize=64)

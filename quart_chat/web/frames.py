@@ -15,6 +15,8 @@ Name = Annotated[str, msgspec.Meta(max_length=512)]
 Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,40}\Z")]
 
+Seq = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}\Z")]  # fields of a form are texts
+
 
 class Unreadable(ValueError):
     """A frame that is no request."""
@@ -40,14 +42,49 @@ class Seek(msgspec.Struct, tag_field="do", tag="seek"):
 
 
 class Say(msgspec.Struct, tag_field="do", tag="say"):
-    """`{"do": "say", "room": ..., "key": ..., "text": ...}`."""
+    """`{"do": "say", "room": ..., "key": ..., "text": ..., "reply": "5"}`; `reply` may be left out or empty."""
 
     room: Room
     key: Key
     text: Text
+    reply: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,15}\Z")] = ""
 
     def request(self) -> requests.Request:
-        return requests.Say(SpaceId(self.room), self.key, self.text)
+        return requests.Say(SpaceId(self.room), self.key, self.text, int(self.reply) if self.reply else None)
+
+
+class React(msgspec.Struct, tag_field="do", tag="react"):
+    """`{"do": "react", "room": ..., "seq": "5", "emoji": ..., "on": "yes"}`; without `on` it is taken away."""
+
+    room: Room
+    seq: Seq
+    emoji: Annotated[str, msgspec.Meta(max_length=64)]
+    on: Annotated[str, msgspec.Meta(max_length=8)] = ""
+
+    def request(self) -> requests.Request:
+        return requests.React(SpaceId(self.room), int(self.seq), self.emoji, self.on == "yes")
+
+
+class Edit(msgspec.Struct, tag_field="do", tag="edit"):
+    """`{"do": "edit", "room": ..., "seq": "5", "key": ..., "text": ...}`."""
+
+    room: Room
+    seq: Seq
+    key: Key
+    text: Text
+
+    def request(self) -> requests.Request:
+        return requests.Edit(SpaceId(self.room), int(self.seq), self.key, self.text)
+
+
+class TakeBack(msgspec.Struct, tag_field="do", tag="take_back"):
+    """`{"do": "take_back", "room": ..., "seq": "5"}`."""
+
+    room: Room
+    seq: Seq
+
+    def request(self) -> requests.Request:
+        return requests.TakeBack(SpaceId(self.room), int(self.seq))
 
 
 class Typing(msgspec.Struct, tag_field="do", tag="typing"):
@@ -157,11 +194,11 @@ class Block(msgspec.Struct, tag_field="do", tag="block"):
         return requests.Block(SpaceId(self.room))
 
 
-Inbound = Enter | Seek | Say | Typing | Next | Stop | Leave | Signal | Report | Block
+Inbound = Enter | Seek | Say | React | Edit | TakeBack | Typing | Next | Stop | Leave | Signal | Report | Block
 
 _decoder: msgspec.json.Decoder[Inbound] = msgspec.json.Decoder(Inbound)
 # Inside a JSON string every quote is escaped, so this finds keys and nothing a visitor has written.
-_own_key = re.compile(r'[{,]\s*"(do|room|key|text|name)"\s*:')
+_own_key = re.compile(r'[{,]\s*"(do|room|key|text|name|seq|reply|emoji|on)"\s*:')
 
 
 def parse(frame: object) -> requests.Request:

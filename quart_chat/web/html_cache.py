@@ -29,6 +29,11 @@ class HtmlCache:
             self._keep(key, html)
         return html
 
+    def drop(self, key: Hashable) -> None:
+        """Keep nothing under a key any longer."""
+        if (html := self._kept.pop(key, None)) is not None:
+            self.size -= sys.getsizeof(html)
+
     def _keep(self, key: Hashable, html: Markup) -> None:
         self._kept[key] = html
         self.size += sys.getsizeof(html)

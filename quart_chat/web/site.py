@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from quart_chat.domain.reports import REPORTED_LINES
 from quart_chat.domain.rooms import LOG_LENGTH
-from quart_chat.domain.timing import BANS_REMEMBERED_FOR, BLOCKED_FOR, DAY, LONGEST_BAN, REPORTABLE_FOR
+from quart_chat.domain.timing import (
+    BANS_REMEMBERED_FOR,
+    BLOCKED_FOR,
+    CHANGEABLE_FOR,
+    DAY,
+    LONGEST_BAN,
+    REPORTABLE_FOR,
+)
 from quart_chat.settings import Settings
 
 MINUTE = 60.0  # seconds
@@ -30,6 +37,7 @@ class Site:
     room_messages: int = LOG_LENGTH
     talk_lines: int = REPORTED_LINES
     reportable_minutes: int = int(REPORTABLE_FOR / MINUTE)
+    changeable_minutes: int = int(CHANGEABLE_FOR / MINUTE)
     block_days: int = int(BLOCKED_FOR / DAY)
     ban_days: int = int(LONGEST_BAN / DAY)
     past_ban_days: int = int(BANS_REMEMBERED_FOR / DAY)

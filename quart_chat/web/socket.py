@@ -15,7 +15,7 @@ from quart_chat.delivery.wire import Frame
 from quart_chat.domain.addresses import Network
 from quart_chat.domain.answers import Ending, Refusal, Refused
 from quart_chat.domain.ports import StoreAway
-from quart_chat.domain.requests import RelaySignal, Request, Say, Typing
+from quart_chat.domain.requests import Costly, RelaySignal, Request, Typing
 from quart_chat.domain.spaces import LOBBY, Kind, Place, SpaceId
 from quart_chat.domain.timing import CLOSING_PAUSE
 from quart_chat.domain.visitors import BrowserId, Visitor
@@ -190,12 +190,12 @@ class Conversation:
     def _is_within_limits(self, session: Session, request: Request, now: float) -> bool:
         if isinstance(request, Typing):
             return session.typing.take(now)
-        if isinstance(request, Say) and not self._may_say(session, request, now):
-            self._services.hub.tell(session.visitor.id, Refused(Refusal.TOO_FAST, request.key))
+        if isinstance(request, Costly) and not self._may_send(session, request, now):
+            self._services.hub.tell(session.visitor.id, Refused(Refusal.TOO_FAST, _key_of(request)))
             return False
         return True
 
-    def _may_say(self, session: Session, request: Say, now: float) -> bool:
+    def _may_send(self, session: Session, request: Costly, now: float) -> bool:
         return session.messages.take(now) and self._services.limits.may_send(self._networks, request.room == LOBBY)
 
     def _handle(self, session: Session, request: Request) -> None:
@@ -204,8 +204,7 @@ class Conversation:
             self._services.chat.handle(session.visitor, session.place, request)
         except Exception:
             log.exception("request failed", extra={"request": type(request).__name__})
-            key = request.key if isinstance(request, Say) else None
-            self._services.hub.tell(session.visitor.id, Refused(Refusal.NOT_NOW, key))
+            self._services.hub.tell(session.visitor.id, Refused(Refusal.NOT_NOW, _key_of(request)))
 
     def _strike(self, session: Session, refused: Refused, now: float) -> None:
         """Say what was wrong; a client that goes on like that is closed."""
@@ -252,6 +251,11 @@ async def _may_be_from_before(services: Services, socket: Websocket, place: Plac
         return place.kind is not Kind.ROOM or bool(await services.rooms.find(socket.args["code"], socket.remote_addr))
     except (TooManyGuesses, StoreAway):
         return False
+
+
+def _key_of(request: Request) -> str | None:
+    """The key of the message that a request is about."""
+    return getattr(request, "key", None)
 
 
 def _number(text: str) -> int | None:

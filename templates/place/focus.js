@@ -2,6 +2,7 @@
 // somebody who is still typing would write to the wrong stranger.
 const {at} = document.querySelector('#state').dataset, shown = at + document.querySelector('#room').value;
 if (shown !== this.dataset.shown) {
+  trigger('#answering', 'end');
   const drafts = document.querySelectorAll('#unsent > .new');
   const first = {
     talk: drafts.length ? '#unsent' : '#text', door: '#name', ended: '#again button', banned: '#banned a',

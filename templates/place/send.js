@@ -5,11 +5,15 @@ const bubble = document.querySelector('#outgoing').content.firstElementChild.clo
 const key = Array.from(crypto.getRandomValues(new Uint8Array(12)), byte => byte.toString(16).padStart(2, '0')).join('');
 bubble.id = 'p-' + key;
 bubble.querySelector('.reason').id = 'why-' + key;
-for (const [name, value] of Object.entries({room, key, text: text.value})) bubble.elements[name].value = value;
+const answering = document.querySelector('#answering'), {seq, edits} = answering.dataset;
+const fields = {do: edits ? 'edit' : 'say', room, key, text: text.value, [edits ? 'seq' : 'reply']: seq ?? ''};
+for (const [name, value] of Object.entries(fields)) bubble.elements[name].value = value;
 bubble.querySelector('.bubble').textContent = text.value;
 document.querySelector('#pending').append(bubble);
 process(bubble);
 text.value = '';
+trigger(answering, 'end');
+trigger('#draft', 'keep');
 text.focus();
 document.querySelector('#say-note').textContent = '';
 document.querySelector('.scroll').scrollTo({top: 0});

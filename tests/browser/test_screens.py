@@ -55,6 +55,30 @@ async def lobby(visitors: Visitors, device: dict[str, Any]) -> Visitor:
     return ann
 
 
+async def answers(visitors: Visitors, device: dict[str, Any]) -> Visitor:
+    """Messages with reactions and quotes, one edited and one taken back, and what can be done with the last one."""
+    ann = await lobby(visitors, device)
+    await does(ann, "Hello https", "Reply")
+    await ann.says("A reply", "gone soon")
+    await does(ann, "A reply", "Edit")
+    await ann.says("A reply to myself")
+    await does(ann, "gone soon", "Take back")
+    await ann.sees("Message taken back")
+    await does(ann, "Hello Ann", "React")
+    await ann.page.get_by_role("button", name="🎉").click()
+    await expect(ann.bubbles.get_by_role("button", name="🎉 1")).to_have_attribute("aria-pressed", "true")
+    await does(ann, "A reply", "React")
+    return ann
+
+
+async def does(visitor: Visitor, text: str, action: str) -> None:
+    await visitor.box.focus()
+    await visitor.page.keyboard.press("ArrowUp")
+    while not await visitor.page.evaluate("text => document.activeElement.textContent.includes(text)", text):
+        await visitor.page.keyboard.press("ArrowUp")
+    await visitor.page.get_by_role("toolbar").get_by_role("button", name=action).click()
+
+
 async def people_of_the_lobby(visitors: Visitors, device: dict[str, Any]) -> Visitor:
     ann = await lobby(visitors, device)
     await ann.presses("People")
@@ -161,12 +185,14 @@ async def expired_page(visitors: Visitors, device: dict[str, Any]) -> Visitor:
 
 
 SCENES = (
-    *(home, safety, missing_room, door, lobby, people_of_the_lobby),
+    *(home, safety, missing_room, door, lobby, answers, people_of_the_lobby),
     *(room, invitation, search, talk, search_after_a_talk, talk_after_another),
     *(door_after_a_talk, report, question_before_leaving, ban, expired_page),
 )
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
-every_wide_scene = pytest.mark.parametrize("scene", (home, lobby, room, talk), ids=lambda scene: scene.__name__)
+every_wide_scene = pytest.mark.parametrize(
+    "scene", (home, lobby, answers, room, talk), ids=lambda scene: scene.__name__
+)
 
 
 @every_scene

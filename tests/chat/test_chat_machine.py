@@ -11,11 +11,24 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from quart_chat.chat import Rules
 from quart_chat.domain.answers import RoomShown, Waiting
 from quart_chat.domain.codes import RoomCode
-from quart_chat.domain.events import MessageSent
+from quart_chat.domain.events import MessageSent, ReactionsChanged
 from quart_chat.domain.limits import Limit
 from quart_chat.domain.queues import Queue
 from quart_chat.domain.reports import ReportReason
-from quart_chat.domain.requests import Block, Enter, FindStranger, Leave, Next, ReportStranger, Say, Stop, Typing
+from quart_chat.domain.requests import (
+    Block,
+    Edit,
+    Enter,
+    FindStranger,
+    Leave,
+    Next,
+    React,
+    ReportStranger,
+    Say,
+    Stop,
+    TakeBack,
+    Typing,
+)
 from quart_chat.domain.rooms import Phase as RoomPhase
 from quart_chat.domain.rooms import Room
 from quart_chat.domain.spaces import LOBBY, PAIR_KINDS, Kind, SpaceId, kind_of_queue, kind_of_room, queue_of, room_of
@@ -93,6 +106,26 @@ class Machine(RuleBasedStateMachine):
         self.said_in[text] = room
         self.chat.does(visitor, Say(room, f"key-{self.messages}", text))
 
+    @rule(
+        name=who,
+        stale=st.booleans(),
+        index=st.integers(0, 9),
+        seq=st.integers(0, 5),
+        emoji=st.sampled_from(["👍", "🎉", "no emoji"]),
+        on=st.booleans(),
+    )
+    def react(self, name: str, stale: bool, index: int, seq: int, emoji: str, on: bool) -> None:
+        visitor = self._present(name)
+        self.chat.does(visitor, React(self._room(visitor, stale, index), seq, emoji, on))
+
+    @rule(name=who, stale=st.booleans(), index=st.integers(0, 9), seq=st.integers(0, 5), edits=st.booleans())
+    def change(self, name: str, stale: bool, index: int, seq: int, edits: bool) -> None:
+        visitor = self._present(name)
+        room = self._room(visitor, stale, index)
+        text = f"{name} edits {seq} in {room}"
+        self.said_in[text] = room
+        self.chat.does(visitor, Edit(room, seq, f"edit-{seq}", text) if edits else TakeBack(room, seq))
+
     @rule(name=who, index=st.integers(0, 9), stale=st.booleans())
     def report(self, name: str, index: int, stale: bool) -> None:
         visitor = self._present(name)
@@ -149,7 +182,8 @@ class Machine(RuleBasedStateMachine):
             shown = [told for told in self.chat.told[visitor.id] if isinstance(told, RoomShown)]
             self.entered[name] |= {told.view.room for told in shown}
             for told in shown:
-                assert all(self.said_in[message.text] == told.view.room for message in told.view.messages)
+                said = [message.text for message in told.view.messages if not message.taken_back]
+                assert all(self.said_in[text] == told.view.room for text in said)
         for process in self.chat.processes:
             for id, room in process.screens.listening.items():
                 assert room in self.entered[id]
@@ -171,6 +205,16 @@ class Machine(RuleBasedStateMachine):
             sent = [event.message for event in self.chat.published(room) if isinstance(event, MessageSent)]
             assert all(after.seq == before.seq + 1 for before, after in pairwise(sent))
             assert len({(message.by.id, message.key) for message in sent}) == len(sent)
+
+    @invariant()
+    def each_reacts_once_with_each_emoji_and_only_where_it_is(self) -> None:
+        for room in self.chat.rooms():
+            for event in self.chat.published(room):
+                if isinstance(event, ReactionsChanged):
+                    assert self.said_in[event.message.text] == room
+                    for reaction in event.message.reactions:
+                        assert reaction.by and len({member.id for member in reaction.by}) == len(reaction.by)
+                        assert all(room in self.entered[member.id] for member in reaction.by)
 
     def teardown(self) -> None:
         """Everybody goes, time passes: nobody is left."""

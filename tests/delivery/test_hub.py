@@ -57,6 +57,9 @@ class Plain:
             return f"[+{names(gathered.joined)}-{names(gathered.left)}={gathered.count}]"
         return f"[{type(gathered).__name__}]"
 
+    def forget(self, room: SpaceId, message: Message) -> None:
+        pass
+
     def for_one(self, session: Session, answer: Answer) -> str:
         return f"<{type(answer).__name__}>"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from quart_chat.delivery.close_codes import CloseCode
+from quart_chat.domain.commands import RULES
 from quart_chat.domain.spaces import LOBBY
-from quart_chat.journal.codec import RULES
 from tests.chat.conftest import STORES
 from tests.faults.checks import check_history
 from tests.faults.clients import Clients, staying_connected

@@ -9,6 +9,7 @@ from quart_chat.chat import DEFAULT_RULES, NOTHING_SHOWN, SKIPS, Shown
 from quart_chat.domain import commands
 from quart_chat.domain.answers import RoomShown, Waiting
 from quart_chat.domain.codes import RoomCode
+from quart_chat.domain.commands import RULES
 from quart_chat.domain.events import Disconnected, Left, MessageSent, TypingStarted
 from quart_chat.domain.ports import StoreAway
 from quart_chat.domain.reports import ReportReason
@@ -17,7 +18,6 @@ from quart_chat.domain.rooms import Room
 from quart_chat.domain.spaces import BANS, LOBBY, Kind, Place, SpaceId, queue_of, room_of
 from quart_chat.domain.timing import LEASE, PARTNER_WAIT, REPORTABLE_FOR, RESUME_WINDOW, STORE_KEEPS
 from quart_chat.domain.visitors import Visitor, VisitorId
-from quart_chat.journal.codec import RULES
 from quart_chat.journal.outbox import Unsent
 from quart_chat.journal.shared import SNAPSHOT_EVERY
 from tests.chat.conftest import STORES

@@ -254,7 +254,7 @@ async def test_a_proxy_is_no_visitor_with_too_many_connections() -> None:
 SOFT_LIMIT, CONNECTIONS = 100, 250
 LIMITED = f"""
 import resource, runpy, sys
-hard = int(sys.argv[1]) or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+hard = int(sys.argv.pop(1)) or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, ({SOFT_LIMIT}, hard))
 runpy.run_module("quart_chat", run_name="__main__")
 """
