@@ -130,6 +130,7 @@ async def all_is_heard_although(this_happens: Callable[[], None], lobby: list[Hi
             await people[number % 6].say(f"message {number}")
             if number == 30:
                 this_happens()
+    await asyncio.gather(*(client.comes_back() for client in people))  # a process that ends may be slower than they
     assert len(await check_history(lobby, LOBBY)) == 40
     assert len(await check_history(strangers, strangers[0].room)) == 20
     assert not any("has left" in client.shown for client in people)

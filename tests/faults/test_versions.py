@@ -22,6 +22,11 @@ pytestmark = [pytest.mark.faults, pytest.mark.redis]
 
 KEY = "the same for all processes"
 
+NAMED_ANEW = """
+COMMANDS["Proclaim"] = COMMANDS["SendMessage"]
+NAMES = {kind: name for name, kind in COMMANDS.items()}
+"""
+
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
@@ -36,14 +41,17 @@ def newer_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "quart_chat", folder / "quart_chat")
     for name in ("templates", "static", "hypercorn.toml"):
         (folder / name).symlink_to(ROOT / name)
-    codec = folder / "quart_chat" / "journal" / "codec.py"
-    older = codec.read_text("utf-8")
-    newer = older.replace(f"RULES: Final = {RULES}\n", f"RULES: Final = {RULES + 1}\n")
-    newer = newer.replace("type(command).__name__", "NAMES[type(command)]")
-    newer += 'COMMANDS["Proclaim"] = COMMANDS["SendMessage"]\nNAMES = {kind: name for name, kind in COMMANDS.items()}\n'
-    assert newer.count("Proclaim") == newer.count("NAMES[") == newer.count(f"Final = {RULES + 1}\n") == 1
-    codec.write_text(newer, "utf-8")
+    rewrite(folder / "quart_chat/domain/commands.py", f"RULES: Final = {RULES}\n", f"RULES: Final = {RULES + 1}\n")
+    codec = folder / "quart_chat/journal/codec.py"
+    rewrite(codec, "type(command).__name__", "NAMES[type(command)]")
+    codec.write_text(codec.read_text("utf-8") + NAMED_ANEW, "utf-8")
     return folder
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1, f"{file.name} has changed"
+    file.write_text(text.replace(old, new), "utf-8")
 
 
 @pytest.fixture
