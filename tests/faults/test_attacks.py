@@ -9,6 +9,7 @@ from tools.attack import attack
 from tools.attacks import LOST, Site
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_attacks_are_refused_and_cost_the_neighbours_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_sync
 
 from quart_chat import hypercorn_patches, server
+from quart_chat.domain.timing import CLOSE_GRACE
 from quart_chat.settings import BadSetting
 from quart_chat.web.asgi import GuardedWebsocket
 from tests.web.echo_app import create_echo, serving
@@ -400,3 +401,8 @@ def test_a_hypercorn_of_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delattr("hypercorn.protocol.ws_stream.server_extensions_handshake")
     with pytest.raises(RuntimeError, match="server_extensions_handshake"):
         hypercorn_patches.decline_compression()
+
+
+def test_hypercorn_leaves_it_to_us_to_cut_those_who_do_not_go() -> None:
+    """Python 3.12 writes a traceback for each connection that Hypercorn cancels."""
+    assert server.load_config().graceful_timeout > CLOSE_GRACE
