@@ -16,8 +16,8 @@ import hypercorn.asyncio.run
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart import Quart
 
-from quart_chat.domain.timing import CLOSE_GRACE, DRAIN, EXIT
-from quart_chat.hypercorn_patches import Connection, ServerConfig, patch_hypercorn
+from quart_chat.domain.timing import CLOSE_GRACE, DRAIN, EXIT, SPARE
+from quart_chat.hypercorn_patches import Connection, ReleasedLine, ServerConfig, patch_hypercorn
 from quart_chat.settings import BadSetting
 from quart_chat.workers import LISTENING_SOCKET, Workers, url_of, wanted_processes
 
@@ -201,17 +201,24 @@ async def _drain(app: Quart) -> None:
 
 
 async def _see_off(serving: asyncio.Task[None], config: ServerConfig) -> None:
-    """Wait for Hypercorn, which waits for every client: those who do not go are cut."""
+    """Wait for Hypercorn, and for all connections, those that it has let go of too: who does not go is cut.
+
+    A process that ended before clients have read their close frame would reset them, and they would never see it.
+    """
     now = asyncio.get_running_loop().time
-    await asyncio.wait({serving}, timeout=CLOSE_GRACE)
-    deadline = now() + EXIT
-    while not serving.done() and now() < deadline:
-        _cut_all(config)
-        await asyncio.wait({serving}, timeout=0.1)  # and again: somebody may have come between
+    grace_ends = now() + CLOSE_GRACE
+    while (not serving.done() or _connections(config)) and now() < grace_ends + EXIT:
+        if now() >= grace_ends:
+            _cut_all(config)  # and again: somebody may have come between
+        await asyncio.sleep(SPARE)
     if not serving.done():
         log.warning("given up after %s s: the app does not end", EXIT)
 
 
+def _connections(config: ServerConfig) -> "list[Connection | ReleasedLine]":
+    return [one for one in Connection.open if one.config is config]
+
+
 def _cut_all(config: ServerConfig) -> None:
-    for connection in [one for one in Connection.open if one.config is config]:
+    for connection in _connections(config):
         connection.cut()
