@@ -89,7 +89,7 @@ class Shown:
     """What a page that connects says about itself.
 
     If it is `inside`, it shows the room `room` up to message `since`, or its search where `room` is None. `ending` is
-    what it is told when nobody knows of that any more.
+    what the page shows when its place there is unknown to every process.
     """
 
     inside: bool = False

@@ -258,7 +258,7 @@ class Channel:
         return frames[language]
 
     def _with_receipts(self, frame: Frame, session: Session, keys: list[str]) -> Frame:
-        """An author's own frame: as the message appears, what stood there for it goes."""
+        """The author's frame: the message, and the removal of its pending copies."""
         return frame.followed_by("".join(self._renderer.for_one(session, MessageAcknowledged(key)) for key in keys))
 
     def _fragment(self, gathered: Gathered, language: str) -> str:

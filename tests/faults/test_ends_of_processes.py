@@ -70,18 +70,14 @@ async def test_sigterm_under_load_closes_every_socket_in_time_and_shows_nobody_l
 
 
 async def talk(client: HistoryClient, name: str) -> None:
-    """Say one thing after the other until the line is closed, each when the one before has been accepted.
-
-    Else the clients, who all share one processor, fall behind by seconds of frames, and see a cut instead of a close.
-    """
+    """Say one thing after the other until the line is closed."""
     number = 0
     while client.close_code is None:
         number += 1
         await client.say(f"{name} says {number}")
         with suppress(WebSocketException):
             await client.send(do="typing", room=LOBBY)
-        while client.pending and client.close_code is None:  # noqa: ASYNC110 - a page has no event for both
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
 
 
 def events_of(errors: str) -> list[str]:
